@@ -1,0 +1,51 @@
+# evox-mlir - the commands
+#
+# Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+BUILD := build
+# A virtual environment to use in place of .venv.
+EVOX_VENV ?= .venv
+export EVOX_VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup configure build demo check check-fast benchmark format clean
+
+help:
+	@echo "make build      the tools into build/bin, the Python package into .venv"
+	@echo "make demo       EvoX's PSO as a shared library, beside PyTorch"
+	@echo "make check      every test, and the sanitizers"
+	@echo "make check-fast every test, without the sanitizers"
+	@echo "make benchmark  timings"
+	@echo "make format     clang-format over the C and C++ sources"
+	@echo "make clean      removes the build folders"
+
+setup:
+	@scripts/setup.sh
+
+# CMake runs again only when its command line would differ.
+configure: setup
+	@scripts/configure.sh release $(BUILD)
+
+build: configure
+	@cmake --build $(BUILD)
+
+demo: build
+	@$(EVOX_VENV)/bin/python examples/demo/demo.py
+
+check: build
+	@$(EVOX_VENV)/bin/python scripts/check.py --build $(BUILD)
+
+check-fast: build
+	@$(EVOX_VENV)/bin/python scripts/check.py --build $(BUILD) --skip asan
+
+benchmark: build
+	@$(EVOX_VENV)/bin/python benchmarks/run.py
+
+format:
+	@git ls-files '*.c' '*.h' '*.cpp' | \
+	  xargs -r $$(command -v clang-format-22 || echo clang-format) -i
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan
