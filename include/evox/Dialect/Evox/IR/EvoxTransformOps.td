@@ -1,0 +1,50 @@
+//===- EvoxTransformOps.td - Function transforms ------------*- tablegen -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_DIALECT_EVOX_IR_EVOXTRANSFORMOPS
+#define EVOX_DIALECT_EVOX_IR_EVOXTRANSFORMOPS
+
+include "evox/Dialect/Evox/IR/EvoxTypes.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Evox_KernelCallOp : Evox_Op<"kernel_call", [
+    AttrSizedOperandSegments, DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Calls a kernel of the run-time library, destination style";
+  let description = [{
+    What the array, random and factorisation ops lower to. The kernel is a C
+    function `void evox_k_NAME(evox_ctx *, const evox_view *ins..., const
+    evox_view *outs..., scalars...)` (see evox/Runtime/Kernels.h), which reads
+    `ins` and writes every element of `outs`; where it also reads `outs`, the
+    op says `inplace`. `effects` marks a kernel that does more than that: it
+    advances the generator or changes a list, so it is neither removed nor
+    reordered. With `unsignedElements`, i8 is uint8. Scalars are i64 or f64. Works on tensors and, after
+    bufferization, on memrefs.
+
+    Example:
+
+    ```mlir
+    %r:2 = evox.kernel_call "sort"(%x) outs(%v, %i) scalars(%dim) : (tensor<8xf32>) outs(tensor<8xf32>, tensor<8xi64>) scalars(i64)
+    ```
+  }];
+  let arguments = (ins StrAttr:$kernel, Variadic<AnyShaped>:$inputs,
+                       Variadic<AnyShaped>:$outputs,
+                       Variadic<AnyTypeOf<[I64, F64]>>:$scalars,
+                       UnitAttr:$inplace, UnitAttr:$effects,
+                       UnitAttr:$unsignedElements);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
+  }];
+}
+
+#endif // EVOX_DIALECT_EVOX_IR_EVOXTRANSFORMOPS

@@ -1,0 +1,31 @@
+//===- evox-reduce.cpp - Shrinks evox programs that show a bug ------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Dialect/Evox/IR/EvoxDialect.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
+
+namespace evox {
+void registerEvoxPasses();
+} // namespace evox
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<evox::EvoxDialect>();
+  mlir::registerAllPasses();
+#ifdef EVOXTRANSFORMS_EXISTS
+  evox::registerEvoxPasses();
+#endif
+  mlir::MLIRContext context(registry);
+  return mlir::failed(mlir::mlirReduceMain(argc, argv, context));
+}
