@@ -22,9 +22,8 @@ static LogicalResult verifyTerminator(Operation *op, Region &region,
   Block &block = region.front();
   if (!block.empty() && isa<Terminator>(block.back()))
     return success();
-  auto diag = op->emitOpError()
-              << what << " must end with '" << Terminator::getOperationName()
-              << "'";
+  auto diag = op->emitOpError() << what << " must end with '"
+                                << Terminator::getOperationName() << "'";
   if (!block.empty())
     diag.attachNote(block.back().getLoc()) << "its last op is this";
   return diag;
@@ -61,8 +60,8 @@ void IfOp::getSuccessorRegions(RegionBranchPoint point,
 
 void IfOp::getEntrySuccessorRegions(ArrayRef<Attribute> operands,
                                     SmallVectorImpl<RegionSuccessor> &regions) {
-  auto condition = dyn_cast_or_null<BoolAttr>(
-      FoldAdaptor(operands, *this).getCondition());
+  auto condition =
+      dyn_cast_or_null<BoolAttr>(FoldAdaptor(operands, *this).getCondition());
   if (!condition || condition.getValue())
     regions.emplace_back(&getThenRegion());
   if (!condition || !condition.getValue())
@@ -71,8 +70,8 @@ void IfOp::getEntrySuccessorRegions(ArrayRef<Attribute> operands,
 
 void IfOp::getRegionInvocationBounds(
     ArrayRef<Attribute> operands, SmallVectorImpl<InvocationBounds> &bounds) {
-  auto condition = dyn_cast_or_null<BoolAttr>(
-      FoldAdaptor(operands, *this).getCondition());
+  auto condition =
+      dyn_cast_or_null<BoolAttr>(FoldAdaptor(operands, *this).getCondition());
   if (!condition) {
     bounds.assign(2, {0, 1});
     return;
@@ -212,8 +211,8 @@ MutableOperandRange ConditionOp::getMutableSuccessorOperands(RegionSuccessor) {
 void ConditionOp::getSuccessorRegions(
     ArrayRef<Attribute> operands, SmallVectorImpl<RegionSuccessor> &regions) {
   auto loop = cast<WhileOp>((*this)->getParentOp());
-  auto condition = dyn_cast_or_null<BoolAttr>(
-      FoldAdaptor(operands, *this).getCondition());
+  auto condition =
+      dyn_cast_or_null<BoolAttr>(FoldAdaptor(operands, *this).getCondition());
   if (!condition || condition.getValue())
     regions.emplace_back(&loop.getAfter(), loop.getAfter().getArguments());
   if (!condition || !condition.getValue())

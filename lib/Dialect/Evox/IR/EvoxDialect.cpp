@@ -11,6 +11,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -23,7 +24,24 @@ using namespace evox;
 #define GET_OP_CLASSES
 #include "evox/Dialect/Evox/IR/EvoxOps.cpp.inc"
 
+namespace {
+/// Functions are inlined once their state is explicit, that is, as func.func.
+/// What may then stand in them is legal to inline; ops that use state or
+/// belong to an evox.func are not.
+struct EvoxInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+
+  bool isLegalToInline(Operation *op, Region *, bool,
+                       IRMapping &) const override {
+    return !isa<evox::ModuleOp, StateOp, evox::FuncOp, evox::ReturnOp, LoadOp,
+                StoreOp, evox::CallOp, IfOp, SwitchOp, WhileOp, ConditionOp,
+                YieldOp>(op);
+  }
+};
+} // namespace
+
 void EvoxDialect::initialize() {
+  addInterfaces<EvoxInlinerInterface>();
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "evox/Dialect/Evox/IR/EvoxTypes.cpp.inc"

@@ -25,7 +25,7 @@ def Evox_SortOp : Evox_Op<"sort", [Pure, AllTypesMatch<["input", "values"]>]> {
   }];
   let arguments = (ins AnyRankedTensor:$input, I64Attr:$dim,
                        UnitAttr:$descending, UnitAttr:$unsignedElements);
-  let results = (outs AnyRankedTensor:$values, TensorOf<[I64]>:$indices);
+  let results = (outs AnyRankedTensor:$values, RankedTensorOf<[I64]>:$indices);
   let assemblyFormat = [{
     $input `dim` $dim (`descending` $descending^)? (`unsigned` $unsignedElements^)? attr-dict `:` type($input) `->` type($indices)
   }];
@@ -48,7 +48,7 @@ def Evox_TopKOp : Evox_Op<"topk", [Pure]> {
   }];
   let arguments = (ins AnyRankedTensor:$input, Optional<Index>:$k, I64Attr:$dim,
                        UnitAttr:$least, UnitAttr:$unsorted, UnitAttr:$unsignedElements);
-  let results = (outs AnyRankedTensor:$values, TensorOf<[I64]>:$indices);
+  let results = (outs AnyRankedTensor:$values, RankedTensorOf<[I64]>:$indices);
   let assemblyFormat = [{
     $input (`k` $k^)? `dim` $dim (`least` $least^)? (`unsorted` $unsorted^)? (`unsigned` $unsignedElements^)? attr-dict
     `:` type($input) `->` type($values) `,` type($indices)
@@ -85,7 +85,7 @@ def Evox_ScatterOp : Evox_Op<"scatter", [Pure, AllTypesMatch<["input", "result"]
     ```
   }];
   let arguments = (ins Evox_ScatterKind:$kind, AnyRankedTensor:$updates,
-                       AnyRankedTensor:$input, TensorOf<[I64]>:$indices,
+                       AnyRankedTensor:$input, RankedTensorOf<[I64]>:$indices,
                        UnitAttr:$unsignedElements);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
@@ -104,8 +104,8 @@ def Evox_NonzeroOp : Evox_Op<"nonzero", [Pure]> {
 
     Example: `%i = evox.nonzero %m count %n : tensor<8x2xi1> -> tensor<?x2xi64>`
   }];
-  let arguments = (ins TensorOf<[I1]>:$input, Index:$count);
-  let results = (outs TensorOf<[I64]>:$indices);
+  let arguments = (ins RankedTensorOf<[I1]>:$input, Index:$count);
+  let results = (outs RankedTensorOf<[I64]>:$indices);
   let assemblyFormat = "$input `count` $count attr-dict `:` type($input) `->` type($indices)";
   let hasVerifier = 1;
 }

@@ -36,6 +36,11 @@ namespace evox {
 /// outwards; null if there is none.
 mlir::Operation *resolveSymbol(mlir::Operation *from, mlir::SymbolRefAttr symbol,
                                mlir::SymbolTableCollection *tables = nullptr);
+
+/// The element type of tensors of PyTorch's scalar type `dtype` ("float32",
+/// "uint8", "bool", ...); null if there is no such scalar type.
+mlir::Type getDtypeElementType(mlir::MLIRContext *context,
+                               llvm::StringRef dtype);
 } // namespace evox
 
 #endif // EVOX_DIALECT_EVOX_IR_EVOXDIALECT_H

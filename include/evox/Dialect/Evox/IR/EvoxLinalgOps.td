@@ -21,10 +21,10 @@ class Evox_FactorOp<string mnemonic, dag ins, dag outs, string format>
   let assemblyFormat = format;
   let hasVerifier = 1;
 }
-defvar Evox_Matrix = TensorOf<[F32, F64]>;
+defvar Evox_Matrix = RankedTensorOf<[F32, F64]>;
 
 def Evox_CholeskyOp : Evox_FactorOp<"cholesky",
-    (ins Evox_Matrix:$input, UnitAttr:$upper), (outs Evox_Matrix:$factor, TensorOf<[I32]>:$info),
+    (ins Evox_Matrix:$input, UnitAttr:$upper), (outs Evox_Matrix:$factor, RankedTensorOf<[I32]>:$info),
     "$input (`upper` $upper^)? attr-dict `:` type($input) `->` type($factor) `,` type($info)"> {
   let summary = "The Cholesky factor (potrf); the other triangle is zero";
   let description = [{
@@ -34,7 +34,7 @@ def Evox_CholeskyOp : Evox_FactorOp<"cholesky",
 
 def Evox_EighOp : Evox_FactorOp<"eigh",
     (ins Evox_Matrix:$input, UnitAttr:$upper),
-    (outs Evox_Matrix:$eigenvalues, Evox_Matrix:$eigenvectors, TensorOf<[I32]>:$info),
+    (outs Evox_Matrix:$eigenvalues, Evox_Matrix:$eigenvectors, RankedTensorOf<[I32]>:$info),
     "$input (`upper` $upper^)? attr-dict `:` type($input) `->` type($eigenvalues) `,` type($eigenvectors) `,` type($info)"> {
   let summary = "Eigenvalues in ascending order and eigenvectors of a symmetric matrix (syevd)";
   let description = [{
@@ -54,7 +54,7 @@ def Evox_QrOp : Evox_FactorOp<"qr",
 }
 
 def Evox_SvdOp : Evox_FactorOp<"svd",
-    (ins Evox_Matrix:$input), (outs Evox_Matrix:$u, Evox_Matrix:$s, Evox_Matrix:$vh, TensorOf<[I32]>:$info),
+    (ins Evox_Matrix:$input), (outs Evox_Matrix:$u, Evox_Matrix:$s, Evox_Matrix:$vh, RankedTensorOf<[I32]>:$info),
     "$input attr-dict `:` type($input) `->` type($u) `,` type($s) `,` type($vh) `,` type($info)"> {
   let summary = "The singular value decomposition (gesdd)";
   let description = [{
@@ -65,7 +65,7 @@ def Evox_SvdOp : Evox_FactorOp<"svd",
 }
 
 def Evox_LuOp : Evox_FactorOp<"lu",
-    (ins Evox_Matrix:$input), (outs Evox_Matrix:$lu, TensorOf<[I32]>:$pivots, TensorOf<[I32]>:$info),
+    (ins Evox_Matrix:$input), (outs Evox_Matrix:$lu, RankedTensorOf<[I32]>:$pivots, RankedTensorOf<[I32]>:$info),
     "$input attr-dict `:` type($input) `->` type($lu) `,` type($pivots) `,` type($info)"> {
   let summary = "The LU factorisation with partial pivoting (getrf); pivots count from 1";
   let description = [{
@@ -74,7 +74,7 @@ def Evox_LuOp : Evox_FactorOp<"lu",
 }
 
 def Evox_SolveOp : Evox_FactorOp<"solve",
-    (ins Evox_Matrix:$a, Evox_Matrix:$b), (outs Evox_Matrix:$x, TensorOf<[I32]>:$info),
+    (ins Evox_Matrix:$a, Evox_Matrix:$b), (outs Evox_Matrix:$x, RankedTensorOf<[I32]>:$info),
     "$a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($x) `,` type($info)"> {
   let summary = "Solves a x = b (gesv); a and b have the same batch dimensions";
   let description = [{
@@ -94,7 +94,7 @@ def Evox_SolveTriangularOp : Evox_FactorOp<"solve_triangular",
 
 def Evox_LstsqOp : Evox_FactorOp<"lstsq",
     (ins Evox_Matrix:$a, Evox_Matrix:$b, OptionalAttr<F64Attr>:$rcond),
-    (outs Evox_Matrix:$x, TensorOf<[I64]>:$rank),
+    (outs Evox_Matrix:$x, RankedTensorOf<[I64]>:$rank),
     "$a `,` $b (`rcond` $rcond^)? attr-dict `:` type($a) `,` type($b) `->` type($x) `,` type($rank)"> {
   let summary = "The least-squares solution of a x = b (gelsy)";
   let description = [{

@@ -26,9 +26,14 @@ def Evox_ModuleOp : Evox_Op<"module", [
     Mirrors one `nn.Module`. Submodules nest; a submodule that two paths reach
     is one module, and the other paths refer to its symbol.
 
-    `phases` (on the root) is the table of phases that the program can be in:
-    per phase a dictionary with `python`, the values of the Python attributes
-    that vary, and `state`, which slot holds which type.
+    The body holds symbols only: slots, functions, modules. A symbol is
+    resolved from the module that uses it outwards: `@a::@b` is the `b` of the
+    nearest enclosing symbol table that has a symbol `a` with a `b` in it.
+
+    `phases` (on the outermost module) is the table of phases that the program
+    can be in, one if there is none: per phase a dictionary with `python`, the
+    values of the Python attributes that vary, and `types`, the type of each
+    slot (by its dotted name) that differs from the declared one.
 
     Example:
 
@@ -62,13 +67,14 @@ def Evox_ModuleOp : Evox_Op<"module", [
 def Evox_StateOp : Evox_Op<"state", [Symbol, HasParent<"ModuleOp">]> {
   let summary = "A named slot of state";
   let description = [{
-    A slot that functions load and store by symbol. `dict_name` is its dotted
+    A slot that functions load and (a mutable one) store by symbol. `dict_name` is its dotted
     name in `state_dict()`. A `constant` never changes, a `parameter` changes
     only from outside, a `mutable` is what a run changes. The type is a ranked
     tensor, the generator, or a list of tensors. `alternatives` lists the
     further types that the slot takes in later phases. Without an initial
     value a slot starts as zeros; a list starts empty unless `elements` holds
-    its initial elements.
+    its initial elements. `dtype` is PyTorch's name of the element type; only
+    "uint8" needs it. Dotted names are unique in a program.
 
     Example:
 
@@ -89,6 +95,10 @@ def Evox_StateOp : Evox_Op<"state", [Symbol, HasParent<"ModuleOp">]> {
     (`or` $alternatives^)? (`elements` $elements^)? (`dtype` $dtype^)? attr-dict
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether `type` is the declared type or one of the alternatives.
+    bool canHold(::mlir::Type type);
+  }];
 }
 
 def Evox_LoadOp : Evox_Op<"load", [
@@ -118,8 +128,12 @@ def Evox_FuncOp : Evox_Op<"func", [
   let summary = "A method of a module, in which state is implicit";
   let description = [{
     An entry point carries `entry`: a dictionary with `name` (the method),
-    `phase` and `next` (the phase it runs in and the one it leads to),
-    `args` and `results` (names, dtypes and the nested structure).
+    `phase` and `next` (the phase it runs in and the one it leads to, 0 if not
+    there), `arg_names`, `arg_dtypes` and `result_dtypes` (lists of strings,
+    one per tensor), and `args` and `results`, the nested Python structure of
+    the tensors as JSON: {"tensor": i} stands for the i-th one, within
+    {"tuple": []}, {"list": []} and {"dict": {}}; {"value": 1} and null are
+    constants. The arguments and results of an entry point are ranked tensors.
 
     Example:
 
@@ -187,8 +201,8 @@ def Evox_AssertOp : Evox_Op<"assert"> {
   let description = [{
     Python's `assert` and `raise` behind a condition that the data decides.
     The call of the entry point returns an error with `message`; the state of
-    the instance stays as it was before the call. Each `{}` in the message is
-    replaced by the next of `values`.
+    the instance stays as it was before the call. The first `{}` of the message
+    are replaced by `values`, in order.
 
     Example:
 

@@ -34,8 +34,8 @@ def Evox_KernelCallOp : Evox_Op<"kernel_call", [
     %r:2 = evox.kernel_call "sort"(%x) outs(%v, %i) scalars(%dim) : (tensor<8xf32>) outs(tensor<8xf32>, tensor<8xi64>) scalars(i64)
     ```
   }];
-  let arguments = (ins StrAttr:$kernel, Variadic<AnyShaped>:$inputs,
-                       Variadic<AnyShaped>:$outputs,
+  let arguments = (ins StrAttr:$kernel, Variadic<AnyTypeOf<[AnyRankedTensor, AnyMemRef]>>:$inputs,
+                       Variadic<AnyTypeOf<[AnyRankedTensor, AnyMemRef]>>:$outputs,
                        Variadic<AnyTypeOf<[I64, F64]>>:$scalars,
                        UnitAttr:$inplace, UnitAttr:$effects,
                        UnitAttr:$unsignedElements);
