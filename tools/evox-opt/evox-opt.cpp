@@ -7,13 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "evox/Dialect/Evox/IR/EvoxDialect.h"
+#include "evox/Dialect/Evox/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 namespace evox {
-void registerEvoxPasses();
 void registerPipelines();
 } // namespace evox
 
@@ -23,9 +23,7 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   registry.insert<evox::EvoxDialect>();
   mlir::registerAllPasses();
-#ifdef EVOXTRANSFORMS_EXISTS
   evox::registerEvoxPasses();
-#endif
 #ifdef EVOXPIPELINES_EXISTS
   evox::registerPipelines();
 #endif

@@ -7,15 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "evox/Dialect/Evox/IR/EvoxDialect.h"
+#include "evox/Dialect/Evox/Transforms/Passes.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
-
-namespace evox {
-void registerEvoxPasses();
-} // namespace evox
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
@@ -23,9 +20,7 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   registry.insert<evox::EvoxDialect>();
   mlir::registerAllPasses();
-#ifdef EVOXTRANSFORMS_EXISTS
   evox::registerEvoxPasses();
-#endif
   mlir::MLIRContext context(registry);
   return mlir::failed(mlir::mlirReduceMain(argc, argv, context));
 }
