@@ -1,0 +1,175 @@
+# test_artifact.py - what comes out: a library, and what it needs
+#
+# Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import os
+import pathlib
+import re
+import resource
+import shutil
+import subprocess
+
+import torch
+
+import evox_cases
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ALLOWED = re.compile(
+    r"linux-vdso\.so|libc\.so\.6|libm\.so\.6|libmvec\.so\.1|ld-linux")
+
+
+def needed(path):
+    """The names in ldd's answer."""
+    text = subprocess.run(["ldd", path], check=True, capture_output=True,
+                          text=True).stdout
+    return [line.split()[0] for line in text.splitlines() if line.strip()]
+
+
+def test_needs_libc_and_libm_only(pso_library):
+    names = needed(pso_library)
+    assert any(name.startswith("libc.so") for name in names)
+    assert [name for name in names if not ALLOWED.search(name)] == []
+
+
+def test_is_small(pso_library, tmp_path, record_property):
+    stripped = tmp_path / "stripped.so"
+    strip = shutil.which("llvm-strip-22") or "strip"
+    subprocess.run([strip, "-o", stripped, pso_library], check=True)
+    state = sum(tensor.numel() * tensor.element_size()
+                for tensor in all_state(pso_library))
+    size = stripped.stat().st_size
+    record_property("figure", f"{size} bytes stripped, {state} of them state")
+    assert size < 300_000 + state
+
+
+def all_state(library):
+    import evox_mlir
+
+    program = evox_mlir.load(library)
+    for slot in program.library.signature.state:
+        if slot.kind == "tensor":
+            yield program.get(slot.name)
+
+
+def test_exports_its_functions_only(pso_library):
+    """Two libraries in one process share no name."""
+    nm = shutil.which("llvm-nm-22") or "nm"
+    text = subprocess.run([nm, "-D", "--defined-only", pso_library],
+                          check=True, capture_output=True, text=True).stdout
+    names = [line.split()[-1] for line in text.splitlines()]
+    assert "evox_get_api" in names
+    assert [n for n in names if not n.endswith("_get_api")] == []
+
+
+def bare(*command):
+    """Runs without any environment: no PATH, no Python, no torch."""
+    return subprocess.run([str(c) for c in command], env={}, check=True,
+                          capture_output=True, text=True).stdout
+
+
+def test_runs_without_python_and_torch(tools, pso_library):
+    text = bare(tools / "evox-run", pso_library, "--seed", 42,
+                "--call", "init_step", "--call", "step:10",
+                "--print", "algorithm.global_best_fitness")
+    assert re.match(r"algorithm\.global_best_fitness: float32\[\] = \d", text)
+    for name in needed(tools / "evox-run"):
+        assert ALLOWED.search(name), f"evox-run needs {name}"
+
+
+def test_c_host(pso_library, tmp_path):
+    """The example in examples/c_host, built by hand against the header, gives
+    the numbers that PyTorch gives."""
+    host = tmp_path / "host"
+    folder = pso_library.parent
+    compiler = shutil.which("clang-22") or "cc"
+    subprocess.run(
+        [compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1",
+         f"-I{folder}", f"-I{ROOT / 'include'}",
+         ROOT / "examples/c_host/pso_host.c", "-o", host, pso_library,
+         f"-Wl,-rpath,{folder}"], check=True)
+    lines = bare(host, 42, 20).split("\n")
+    ours = [float(line.split()[1]) for line in lines if line.strip()]
+
+    case = evox_cases.Case("PSO", "Ackley", pop=1024, dim=100)
+    workflow = case.build()
+    torch.manual_seed(42)
+    theirs = []
+    for generation in range(20):
+        getattr(workflow, "step" if generation else "init_step")()
+        theirs.append(float(evox_cases.torch_value(
+            workflow, "algorithm.global_best_fitness")))
+    assert len(ours) == 20
+    torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs),
+                               rtol=1e-3, atol=0)
+
+
+def test_header_compiles_alone(pso_library, tmp_path):
+    """As C and as C++, with every warning."""
+    for suffix, compiler in ((".c", "clang-22"), (".cpp", "clang++-22")):
+        source = tmp_path / f"only{suffix}"
+        source.write_text('#include "pso.h"\nint main(void) { return 0; }\n')
+        subprocess.run(
+            [shutil.which(compiler) or compiler[:-3], "-Wall", "-Wextra",
+             "-Werror", "-pedantic", "-fsyntax-only",
+             f"-I{pso_library.parent}", f"-I{ROOT / 'include'}", source],
+            check=True)
+
+
+def processor_time(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([str(c) for c in command], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_compiles_fast(tools, pso_pt, tmp_path, record_property):
+    """The best of three: other tests run beside this one."""
+    source = tmp_path / "empty.ts"
+    source.write_text("def forward(self, x: Tensor):\n    return x\n")
+    compile_pso = [tools / "evox-compile", pso_pt, "-o", tmp_path / "a.so"]
+    all_of_it = min(processor_time(compile_pso) for _ in range(3))
+    # A program of nothing costs what LibTorch's start does, and a link.
+    nothing = min(processor_time(
+        [tools / "evox-import", source, "--input", "forward:float32[1]",
+         "-o", os.devnull]) for _ in range(3))
+    record_property(
+        "figure", f"{all_of_it:.2f} s of processor time, of which LibTorch's "
+        f"start {nothing:.2f} s")
+    assert all_of_it < 2.0
+
+
+def test_compiling_twice_gives_the_same_library(tools, pso_pt, tmp_path):
+    outputs = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        library = tmp_path / folder / "libpso.so"
+        subprocess.run([tools / "evox-compile", pso_pt, "-o", library],
+                       check=True)
+        outputs.append(library.read_bytes())
+    assert outputs[0] == outputs[1]
+
+
+def test_every_stage_prints(tools, pso_pt, tmp_path):
+    expected = {"evox": b"evox.module", "linalg": b"linalg.generic",
+                "llvm": b"llvm.func", "asm": b".text", "obj": b"\x7fELF",
+                "so": b"\x7fELF"}
+    for stage, text in expected.items():
+        output = tmp_path / f"out.{stage}"
+        subprocess.run([tools / "evox-compile", pso_pt, f"--emit={stage}",
+                        "-o", output], check=True)
+        assert text in output.read_bytes(), stage
+
+
+def test_import_then_compile(tools, pso_pt, pso_library, tmp_path):
+    """The IR as a file in between gives the same program."""
+    ir = tmp_path / "pso.mlir"
+    subprocess.run([tools / "evox-import", pso_pt, "-o", ir], check=True)
+    subprocess.run([tools / "evox-opt", "--verify-roundtrip", ir,
+                    "-o", os.devnull], check=True)
+    library = tmp_path / "libpso.so"
+    subprocess.run([tools / "evox-compile", ir, "-o", library], check=True)
+    commands = ["--seed", 7, "--call", "init_step", "--call", "step:5",
+                "--print", "algorithm.population"]
+    assert bare(tools / "evox-run", library, *commands) == \
+        bare(tools / "evox-run", pso_library, *commands)
