@@ -404,12 +404,14 @@ void KernelCallOp::getEffects(
 }
 
 LogicalResult KernelCallOp::verify() {
-  if (getKernel().empty() || !llvm::all_of(getKernel(), [](char c) {
+  // The host names its functions as it likes; ours are parts of C names.
+  if (getKernel().empty())
+    return emitOpError("needs the name of a kernel");
+  if (!getExternal() && !llvm::all_of(getKernel(), [](char c) {
         return llvm::isAlnum(c) || c == '_';
       }))
-    return emitOpError("'")
-           << getKernel() << "' is not a name of a kernel, which has letters, "
-           << "digits and '_' only";
+    return emitOpError("'") << getKernel() << "' is no name of a kernel: those "
+                            << "have letters, digits and '_' only";
   // Operands turn into buffers all at once, so that a kernel never waits for
   // half of its arguments.
   bool tensors = false, buffers = false;

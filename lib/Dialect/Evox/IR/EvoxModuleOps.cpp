@@ -594,6 +594,8 @@ void AssertOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 
 /// Checks that a list of `list`'s type can have an element of `type`.
 static LogicalResult verifyElement(Operation *op, ListType list, Type type) {
+  if (auto buffer = dyn_cast<MemRefType>(type))
+    type = RankedTensorType::get(buffer.getShape(), buffer.getElementType());
   if (fitsInto(type, list.getElementType()))
     return success();
   return op->emitOpError() << type << " is no element of " << list;

@@ -240,9 +240,10 @@ def Evox_ListAppendOp : Evox_Op<"list.append", [MemoryEffects<[MemWrite]>, AllTy
   let description = [{
     Example: `%m = evox.list.append %l, %x : !evox.list<tensor<?xf32>>, tensor<8xf32>`
   }];
-  let arguments = (ins Evox_ListType:$list, AnyRankedTensor:$value);
+  // Memrefs: after bufferization.
+  let arguments = (ins Evox_ListType:$list, AnyTypeOf<[AnyRankedTensor, AnyMemRef]>:$value);
   let results = (outs Evox_ListType:$result);
-  let assemblyFormat = "$list `,` $value attr-dict `:` type($list) `,` type($value)";
+  let assemblyFormat = "$list `,` $value attr-dict `:` qualified(type($list)) `,` type($value)";
   let hasVerifier = 1;
 }
 
@@ -253,7 +254,7 @@ def Evox_ListSizeOp : Evox_Op<"list.size", [MemoryEffects<[MemRead]>]> {
   }];
   let arguments = (ins Evox_ListType:$list);
   let results = (outs Index:$size);
-  let assemblyFormat = "$list attr-dict `:` type($list)";
+  let assemblyFormat = "$list attr-dict `:` qualified(type($list))";
 }
 
 def Evox_ListGetOp : Evox_Op<"list.get", [MemoryEffects<[MemRead]>]> {
@@ -265,8 +266,8 @@ def Evox_ListGetOp : Evox_Op<"list.get", [MemoryEffects<[MemRead]>]> {
     Example: `%x = evox.list.get %l[%i] : !evox.list<tensor<?xf32>> -> tensor<?xf32>`
   }];
   let arguments = (ins Evox_ListType:$list, Index:$index);
-  let results = (outs AnyRankedTensor:$value);
-  let assemblyFormat = "$list `[` $index `]` attr-dict `:` type($list) `->` type($value)";
+  let results = (outs AnyTypeOf<[AnyRankedTensor, AnyMemRef]>:$value);
+  let assemblyFormat = "$list `[` $index `]` attr-dict `:` qualified(type($list)) `->` type($value)";
   let hasVerifier = 1;
 }
 

@@ -25,7 +25,8 @@ def Evox_KernelCallOp : Evox_Op<"kernel_call", [
     `ins` and writes every element of `outs`; where it also reads `outs`, the
     op says `inplace`. `effects` marks a kernel that does more than that: it
     advances the generator or changes a list, so it is neither removed nor
-    reordered. With `unsignedElements`, i8 is uint8. Scalars are i64 or f64. Works on tensors and, after
+    reordered. With `unsignedElements`, i8 is uint8. With
+    `external`, the kernel is the host's function of that name instead. Scalars are i64 or f64. Works on tensors and, after
     bufferization, on memrefs.
 
     Example:
@@ -38,7 +39,7 @@ def Evox_KernelCallOp : Evox_Op<"kernel_call", [
                        Variadic<AnyTypeOf<[AnyRankedTensor, AnyMemRef]>>:$outputs,
                        Variadic<AnyTypeOf<[I64, F64]>>:$scalars,
                        UnitAttr:$inplace, UnitAttr:$effects,
-                       UnitAttr:$unsignedElements);
+                       UnitAttr:$unsignedElements, UnitAttr:$external);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
