@@ -84,7 +84,7 @@ def Evox_WhileOp : Evox_Op<"while", [
     Example:
 
     ```mlir
-    %r = evox.while (%x) : (tensor<f32>) -> (tensor<f32>) {
+    %r = evox.while(%x) : (tensor<f32>) -> tensor<f32> {
     ^bb0(%a: tensor<f32>):
       %v = tensor.extract %a[] : tensor<f32>
       %c = arith.cmpf olt, %v, %limit : f32

@@ -207,7 +207,7 @@ def Evox_AssertOp : Evox_Op<"assert"> {
     Example:
 
     ```mlir
-    evox.assert %ok, "index {} is out of bounds for dimension 0 with size 8" (%i : i64)
+    evox.assert %ok, "index {} is out of bounds for dimension 0 with size 8"(%i : i64)
     ```
   }];
   let arguments = (ins I1:$condition, StrAttr:$message,
