@@ -39,10 +39,11 @@ _BOOL, _INT64, _FLOAT64 = CODES["bool"], CODES["int64"], CODES["float64"]
 
 
 def describe(dtype, shape):
-    """Such as float32[8, 2]; -1 prints as ?."""
+    """Such as float32 [8, 2], as the library writes it."""
     name = NAMES.get(dtype, f"dtype {dtype}") if isinstance(dtype, int) \
         else dtype
-    return f"{name}[{', '.join('?' if n < 0 else str(n) for n in shape)}]"
+    sizes = ", ".join("any" if n < 0 else str(n) for n in shape)
+    return f"{name} [{sizes}]"
 
 
 # --- in ---------------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_runs_without_python_and_torch(tools, pso_library):
     text = bare(tools / "evox-run", pso_library, "--seed", 42,
                 "--call", "init_step", "--call", "step:10",
                 "--print", "algorithm.global_best_fitness")
-    assert re.match(r"algorithm\.global_best_fitness: float32\[\] = \d", text)
+    assert re.match(r"algorithm\.global_best_fitness: float32 \[\] = \d", text)
     for name in needed(tools / "evox-run"):
         assert ALLOWED.search(name), f"evox-run needs {name}"
 

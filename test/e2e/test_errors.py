@@ -155,18 +155,18 @@ def scale():
 
 
 @pytest.mark.parametrize("arguments, parts", [
-    ((torch.ones(3, 2), 2), ["x", "float32[2, 3]", "float32[3, 2]"]),
-    ((torch.ones(2, 3, 1), 2), ["x", "float32[2, 3]", "float32[2, 3, 1]"]),
-    ((torch.ones(2, 3).double(), 2), ["x", "float32[2, 3]",
-                                      "float64[2, 3]"]),
-    ((torch.ones(2, 3).int(), 2), ["x", "float32[2, 3]", "int32[2, 3]"]),
-    ((torch.ones(2, 3, device="meta"), 2), ["x", "float32[2, 3]", "cpu",
+    ((torch.ones(3, 2), 2), ["x", "float32 [2, 3]", "float32 [3, 2]"]),
+    ((torch.ones(2, 3, 1), 2), ["x", "float32 [2, 3]", "float32 [2, 3, 1]"]),
+    ((torch.ones(2, 3).double(), 2), ["x", "float32 [2, 3]",
+                                      "float64 [2, 3]"]),
+    ((torch.ones(2, 3).int(), 2), ["x", "float32 [2, 3]", "int32 [2, 3]"]),
+    ((torch.ones(2, 3, device="meta"), 2), ["x", "float32 [2, 3]", "cpu",
                                             "meta"]),
-    ((torch.ones(2, 3), 2.5), ["factor", "int64[]", "float"]),
+    ((torch.ones(2, 3), 2.5), ["factor", "int64 []", "float"]),
     ((torch.ones(2, 3),), ["factor", "missing"]),
     ((torch.ones(2, 3), 2, 3), ["expected 2 arguments", "got 3"]),
-    ((numpy.ones((2, 2), "float32"), 2), ["x", "float32[2, 3]",
-                                          "float32[2, 2]"]),
+    ((numpy.ones((2, 2), "float32"), 2), ["x", "float32 [2, 3]",
+                                          "float32 [2, 2]"]),
     (("text", 2), ["x", "str"]),
 ], ids=str)
 def test_wrong_argument(scale, arguments, parts):
@@ -218,8 +218,8 @@ def test_unknown_state_name(small):
 
 
 @pytest.mark.parametrize("value, got", [
-    (torch.ones(40, 7), "float32[40, 7]"),
-    (torch.ones(40, 6).double(), "float64[40, 6]"),
+    (torch.ones(40, 7), "float32 [40, 7]"),
+    (torch.ones(40, 6).double(), "float64 [40, 6]"),
 ])
 def test_wrong_state(small, value, got):
     program = small.new_instance()
@@ -230,7 +230,7 @@ def test_wrong_state(small, value, got):
                      "algorithm.population": value})):
         with pytest.raises(evox_mlir.ArgumentError) as caught:
             use()
-        for part in ("algorithm.population", "float32[40, 6]", got):
+        for part in ("algorithm.population", "float32 [40, 6]", got):
             assert part in str(caught.value)
     for name, tensor in program.state_dict().items():
         assert torch.equal(tensor, before[name]), name

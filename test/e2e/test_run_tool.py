@@ -43,7 +43,7 @@ def test_prints_what_python_reads(tools, pso_library, tmp_path):
     location = program.get("algorithm.global_best_location")
     text = done.stdout.split(" = ")[1]
     assert torch.equal(torch.tensor(eval(text)), location)
-    assert "float32[100]" in done.stdout
+    assert "float32 [100]" in done.stdout
 
 
 def test_save_and_load(tools, pso_library, tmp_path):
@@ -68,8 +68,8 @@ def test_reset(tools, pso_library):
 def test_lists(tools, pso_library):
     text = run(tools, pso_library, "--list").stdout
     for part in ("  init_step\n", "  step\n",
-                 "  algorithm.population: float32[1024, 100]\n",
-                 "  algorithm.global_best_fitness: float32[]\n"):
+                 "  algorithm.population: float32 [1024, 100]\n",
+                 "  algorithm.global_best_fitness: float32 []\n"):
         assert part in text
     assert '"entries"' in run(tools, pso_library, "--signature").stdout
 
@@ -81,7 +81,7 @@ def test_prints_growing_lists(tools, tmp_path):
                "--call", "step:2",
                "--print", "algorithm._monitor_.fitness_history").stdout
     assert "list of 4" in text
-    assert "fitness_history[3]: float32[4] = [" in text
+    assert "fitness_history[3]: float32 [4] = [" in text
 
 
 def test_progress_bar_on_a_terminal(tools, pso_library):

@@ -47,7 +47,7 @@ static const char *dtypeName(int32_t dtype) {
 
 std::string describeTensor(const evox_tensor &tensor) {
   std::string text = dtypeName(tensor.dtype);
-  text += '[';
+  text += " [";
   for (int32_t i = 0; i < tensor.rank; ++i) {
     if (i)
       text += ", ";

@@ -17,7 +17,7 @@ namespace evox {
 /// The whole of evox-run; returns the process's exit status.
 int runTool(int argc, char **argv);
 
-/// Such as "float32[2, 3]".
+/// Such as "float32 [2, 3]".
 std::string describeTensor(const evox_tensor &tensor);
 
 /// The values, nested in brackets; a long dimension shows its ends only.
