@@ -314,8 +314,8 @@ static FailureOr<StateOp> verifySlot(Operation *op, SymbolRefAttr symbol,
     return diag;
   }
   // Its own verifier may not have run yet.
-  if (!slot.getTypeAttr())
-    return failure();
+  if (!slot.getTypeAttr() || !slot.getKindAttr())
+    return op->emitOpError() << "slot " << symbol << " is malformed";
   if (slot.canHold(type))
     return slot;
   auto diag = op->emitOpError() << "slot " << symbol << " has no type " << type;
@@ -332,7 +332,7 @@ LogicalResult StoreOp::verifySymbolUses(SymbolTableCollection &tables) {
       verifySlot(*this, getSlotAttr(), getValue().getType(), tables);
   if (failed(slot))
     return failure();
-  if (!slot->getKindAttr() || slot->getKind() == StateKind::Mutable)
+  if (slot->getKind() == StateKind::Mutable)
     return success();
   auto diag = emitOpError() << "slot " << getSlotAttr() << " is a "
                             << stringifyStateKind(slot->getKind())
@@ -547,7 +547,7 @@ LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &tables) {
   // Its own verifier may not have run yet.
   if (!func.getFunctionTypeAttr() ||
       !isa<FunctionType>(func.getFunctionTypeAttr().getValue()))
-    return failure();
+    return emitOpError() << "function " << getCalleeAttr() << " is malformed";
   auto type =
       FunctionType::get(getContext(), getOperandTypes(), getResultTypes());
   if (type == func.getFunctionType())
