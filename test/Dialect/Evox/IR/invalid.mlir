@@ -1036,21 +1036,3 @@ func.func @f(%x: tensor<f32>) {
   %y = evox.kernel_call "fill"() outs(%x) : () outs()
   return
 }
-
-// -----
-
-//===----------------------------------------------------------------------===//
-// What one op needs of another may itself be wrong
-//===----------------------------------------------------------------------===//
-
-evox.module @M {
-  evox.module @a {
-    evox.func @f() {
-      // The slot's own error comes later than this one and is then not given.
-      // expected-error @+1 {{'evox.load' op slot @x is malformed}}
-      %x = evox.load @x : tensor<f32>
-      evox.return
-    }
-  }
-  "evox.state"() <{sym_name = "x", kind = 2 : i32}> : () -> ()
-}
