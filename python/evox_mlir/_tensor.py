@@ -139,7 +139,7 @@ def _from_numpy(numpy, value, what, expected=None):
         raise ArgumentError(f"{what}: dtype {name} is not supported")
     item = value.dtype.itemsize
     if not value.dtype.isnative or not value.flags.aligned or \
-            any(s % item for s in value.strides):
+            any(s % item or s < 0 for s in value.strides):
         value = numpy.array(value, dtype=value.dtype.newbyteorder("="))
     view = _fill(_abi.Tensor(), value.ctypes.data, CODES[name], value.shape,
                  [s // item for s in value.strides], what)
