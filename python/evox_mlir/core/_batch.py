@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any, List, Optional
 
 import torch
@@ -165,13 +166,21 @@ def call(func, transform, args, kwargs):
         return func(*pytree.tree_unflatten(list(xs), spec), **kwargs)
 
     try:
-        return torch.func.vmap(
-            flat,
-            in_dims=dims,
-            out_dims=t.out_dims,
-            randomness=t.randomness,
-            chunk_size=t.chunk_size,
-        )(*values)
+        with warnings.catch_warnings():
+            if torch.jit.is_tracing():
+                # torch.func.vmap compares sizes, which a trace remarks on.
+                warnings.filterwarnings(
+                    "ignore",
+                    category=torch.jit.TracerWarning,
+                    module=r"torch\._functorch",
+                )
+            return torch.func.vmap(
+                flat,
+                in_dims=dims,
+                out_dims=t.out_dims,
+                randomness=t.randomness,
+                chunk_size=t.chunk_size,
+            )(*values)
     except RuntimeError as e:
         if any(s in str(e) for s in _CONTROL_FLOW):
             e.add_note(

@@ -24,6 +24,7 @@ call itself. Tensors in closures are read-only: a write raises RuntimeError.
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 import torch
@@ -37,7 +38,9 @@ from .state import (
     capture,
     in_vmap,
     installed,
+    fork_rng,
     is_wrapped_tensor,
+    kind_of,
     paused_tracing,
     unique_slots,
     unwrap_callable,
@@ -79,7 +82,7 @@ class _Flat:
         self.out_spec = spec
         self.static = [None if isinstance(x, torch.Tensor) else (x,) for x in leaves]
         flat = state + [x for x in leaves if isinstance(x, torch.Tensor)]
-        self.kinds = [(tuple(x.shape), x.dtype) for x in flat]
+        self.kinds = [kind_of(x) for x in flat]
         return flat
 
     def rebuild(self, flat: Tensors):
@@ -108,6 +111,10 @@ def _check_alike(what: str, flats: Sequence[_Flat]) -> None:
                 )
 
 
+def _as_tensor(value) -> torch.Tensor:
+    return value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+
+
 def _value_name(flat: _Flat, i: int) -> str:
     n = len(flat.slots)
     return f"state {flat.slots[i].key!r}" if i < n else f"result {i - n}"
@@ -132,8 +139,12 @@ def _where(mask, new: Tensors, old: Tensors) -> Tensors:
 
 def _trace_flat(fn: Callable[[Tensors], Tensors], ops: Tensors):
     copies = [t.detach().clone() for t in ops]
-    with torch.random.fork_rng():
-        return torch.jit.trace(fn, (copies,), strict=False, check_trace=False)
+
+    def flat(xs):
+        return fn(xs)
+
+    with fork_rng():
+        return torch.jit.trace(flat, (copies,), strict=False, check_trace=False)
 
 
 def _traced_switch(index: torch.Tensor, flats: Sequence[_Flat], ops: Tensors, what):
@@ -141,30 +152,29 @@ def _traced_switch(index: torch.Tensor, flats: Sequence[_Flat], ops: Tensors, wh
         traced = [_trace_flat(f, ops) for f in flats]
         _check_alike(what, flats)
         chosen = traced[-1]
-        for i in range(len(traced) - 2, -1, -1):
-            chosen = _scripted_if(i, traced[i], chosen)
-    return chosen(index, ops) if len(traced) > 1 else chosen(ops)
+        for branch in traced[-2::-1]:
+            chosen = _scripted_if(branch, chosen)
+    return chosen(index, ops)
 
 
-def _scripted_if(number: int, this, others):
-    last = not _takes_index(others)
-
-    if last:
+def _scripted_if(this, others):
+    """`this` where the index is 0; else `others`, counting from there."""
+    if _takes_index(others):
 
         def choose(index: torch.Tensor, xs: List[torch.Tensor]) -> List[torch.Tensor]:
-            if int(index) == number:
+            if int(index) == 0:
                 out = this(xs)
             else:
-                out = others(xs)
+                out = others(index - 1, xs)
             return out
 
     else:
 
         def choose(index: torch.Tensor, xs: List[torch.Tensor]) -> List[torch.Tensor]:
-            if int(index) == number:
+            if int(index) == 0:
                 out = this(xs)
             else:
-                out = others(index, xs)
+                out = others(xs)
             return out
 
     return torch.jit.script(choose)
@@ -335,10 +345,11 @@ class _ControlFlow:
     def _choose(self, index: torch.Tensor, args, state, slots):
         """Run the branch (or branches) that `index` tells."""
         what = type(self).__name__
-        if index.numel() != 1:
+        shape = kind_of(index)[0]
+        if math.prod(shape) != 1:
             raise ValueError(
                 f"{what}: the condition must be one value per lane, got shape "
-                f"{list(index.shape)}"
+                f"{list(shape)}"
             )
         index = index.reshape(())
         ops, spec = self._operands(state, slots, args)
@@ -403,7 +414,7 @@ class TracingCond(_ControlFlow):
         state, slots, args = self._open((cond, *x))
         if not args:
             raise TypeError("TracingCond.cond: the condition is missing")
-        test = torch.as_tensor(args[0])
+        test = _as_tensor(args[0])
         index = torch.logical_not(test.to(torch.bool)).to(torch.int64)
         return self._choose(index, args[1:], state, slots)
 
@@ -438,7 +449,7 @@ class TracingSwitch(_ControlFlow):
         state, slots, args = self._open((branch_idx, *x))
         if not args:
             raise TypeError("TracingSwitch.switch: the branch index is missing")
-        index = torch.as_tensor(args[0]).to(torch.int64)
+        index = _as_tensor(args[0]).to(torch.int64)
         return self._choose(index, args[1:], state, slots)
 
 
@@ -474,15 +485,16 @@ class TracingWhile(_ControlFlow):
         n = len(slots)
         cond_flat = _Flat(self._functions[0], slots, spec)
         body_flat = _Flat(self._functions[1], slots, spec)
-        kinds = [(tuple(t.shape), t.dtype) for t in ops]
+        kinds = [kind_of(t) for t in ops]
 
         def cond(xs: Tensors):
             values, c = cond_flat.run(xs)
-            c = torch.as_tensor(c)
-            if c.numel() != 1:
+            c = _as_tensor(c)
+            shape = kind_of(c)[0]
+            if math.prod(shape) != 1:
                 raise TypeError(
                     f"TracingWhile: {where_defined(self._functions[0])} must give one "
-                    f"value, got shape {list(c.shape)}"
+                    f"value, got shape {list(shape)}"
                 )
             return c.reshape(()).to(torch.bool), values + list(xs[n:])
 
@@ -515,10 +527,10 @@ class TracingWhile(_ControlFlow):
                 raise TypeError(
                     f"TracingWhile: {body} must return tensors, got {type(t).__name__}"
                 )
-            if (tuple(t.shape), t.dtype) != kind:
+            if kind_of(t) != kind:
                 name = names[i] if i < len(names) else f"value {i - len(slots)}"
                 raise TypeError(
                     f"TracingWhile: {body} changes {name!r} from {_kind(kind)} to "
-                    f"{_kind((tuple(t.shape), t.dtype))}; a carried value keeps its "
+                    f"{_kind(kind_of(t))}; a carried value keeps its "
                     "shape and dtype"
                 )

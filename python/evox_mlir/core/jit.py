@@ -19,6 +19,7 @@ from . import _backend, _script
 from .state import (
     WriteGuard,
     capture,
+    fork_rng,
     in_vmap,
     installed,
     is_trace_caching_state,
@@ -224,7 +225,7 @@ class JitFunction:
         before = [s.get() for s in slots]
         copies = tuple(pytree.tree_map(_example_copy, args[i]) for i in traced_at)
         # Tracing runs the function; it must not move the user's generators.
-        with torch.random.fork_rng():
+        with fork_rng():
             traced = torch.jit.trace(
                 flat,
                 copies,

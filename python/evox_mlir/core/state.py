@@ -93,6 +93,12 @@ def paused_tracing():
         torch._C._set_tracing_state(state)
 
 
+def fork_rng():
+    """A `with` block that leaves the random generators as they were."""
+    devices = [] if not torch.cuda.is_initialized() else None
+    return torch.random.fork_rng(devices)
+
+
 def in_vmap() -> bool:
     """Whether a `torch.func` transform is being applied right now."""
     return torch._C._functorch.peek_interpreter_stack() is not None
@@ -108,6 +114,12 @@ def unwrap_fully(t: torch.Tensor) -> torch.Tensor:
     while is_wrapped_tensor(t):
         t = torch._C._functorch.get_unwrapped(t)
     return t
+
+
+def kind_of(t: torch.Tensor) -> Tuple[Tuple[int, ...], torch.dtype]:
+    """(shape, dtype), with plain ints while tracing too."""
+    with paused_tracing():
+        return tuple(t.shape), t.dtype
 
 
 def tensor_version(t: torch.Tensor) -> Optional[int]:
