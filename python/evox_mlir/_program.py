@@ -195,8 +195,8 @@ class Program:
     def state_dict(self, copy=True):
         """The parameters and mutable state by their `state_dict` names.
 
-        Constants and the generator are left out; lists of tensors that the
-        program grows are in. `save` writes everything.
+        Constants, lists of tensors and the generator are left out: `get`
+        reads them, and `save` writes everything.
         """
         return {slot.name: self.get(slot.name, copy)
                 for slot in self.library.signature.state
@@ -208,7 +208,7 @@ class Program:
         With strict, each name of `state_dict()` must be there, and no other.
         """
         slots = {slot.name: slot for slot in self.library.signature.state
-                 if slot.visible and slot.kind == "tensor"}
+                 if slot.visible}
         unknown = [name for name in state_dict if name not in slots]
         missing = [name for name in slots if name not in state_dict]
         if strict and (unknown or missing):

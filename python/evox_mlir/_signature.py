@@ -90,7 +90,8 @@ class Slot:
         self.name = data["name"]
         self.role = data["kind"]  # mutable, parameter or constant
         self.kind = data.get("slot", "tensor")  # tensor, list or generator
-        self.visible = self.role != "constant" and self.kind != "generator"
+        # In state_dict(): as in PyTorch, no lists and no generator.
+        self.visible = self.role != "constant" and self.kind == "tensor"
 
 
 class Signature:

@@ -211,8 +211,15 @@ def bits(tensor):
     return tensor.contiguous().view(kind[tensor.element_size()])
 
 
+def whole_state(program):
+    """state_dict(), and the lists that it leaves out, as PyTorch's does."""
+    lists = [slot.name for slot in program.library.signature.state
+             if slot.kind == "list"]
+    return {**program.state_dict(), **{n: program.get(n) for n in lists}}
+
+
 def compare_state(program, workflow, tally, where):
-    ours = program.state_dict()
+    ours = whole_state(program)
     theirs = torch_state(workflow, ours)
     for name in ours:
         compare(f"{where}: {name}", ours[name], theirs[name], tally)

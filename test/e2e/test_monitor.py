@@ -43,7 +43,7 @@ def test_monitor_follows_pytorch(topk):
     case = Case("PSO", "Sphere", pop=32, dim=5,
                 monitor=FULL + (("topk", topk),))
     workflow, program = both(case, 15)
-    ours = program.state_dict()
+    ours = evox_cases.whole_state(program)
     for name in ("latest_solution", "latest_fitness", "topk_solutions",
                  "topk_fitness", "fitness_history", "solution_history"):
         name = f"algorithm._monitor_.{name}"
@@ -71,7 +71,7 @@ def test_run_appends_as_calls_do():
     one.run("step", 20)
     for _ in range(20):
         other.step()
-    for name, value in one.state_dict().items():
+    for name, value in evox_cases.whole_state(one).items():
         evox_cases.compare(name, value, other.get(name), Tally())
     assert one.phase == other.phase
 
@@ -100,5 +100,5 @@ def test_checkpoint_holds_phase_and_lists(tmp_path):
     assert other.phase == one.phase
     for program in (one, other):
         program.run("step", 4)
-    for name, value in one.state_dict().items():
+    for name, value in evox_cases.whole_state(one).items():
         evox_cases.compare(name, value, other.get(name), Tally())
