@@ -1,0 +1,70 @@
+/* Kernels.h - kernels of the run-time library
+ *
+ * Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+ * See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+/* Compiled code calls these through evox.kernel_call: inputs, then outputs,
+ * all as views (any strides for inputs; outputs are contiguous), then scalars.
+ * Every element of every output is written. Dtypes are read from the views.
+ * A kernel that must report an error calls evox_rt_fail.
+ */
+#ifndef EVOX_RUNTIME_KERNELS_H
+#define EVOX_RUNTIME_KERNELS_H
+
+#include "evox/Runtime/Program.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- random draws: advance the instance's generator ---------------------- */
+void evox_k_random_uniform(evox_ctx *, const evox_view *out, double from, double to);
+void evox_k_random_normal(evox_ctx *, const evox_view *out, double mean, double std);
+void evox_k_random_integers(evox_ctx *, const evox_view *out, int64_t low, int64_t high);
+void evox_k_random_permutation(evox_ctx *, const evox_view *out);
+void evox_k_random_exponential(evox_ctx *, const evox_view *out, double rate);
+/* p: the shape of out, or rank 0. */
+void evox_k_random_bernoulli(evox_ctx *, const evox_view *p, const evox_view *out);
+
+/* --- arrays --------------------------------------------------------------- */
+/* flags: EVOX_SORT_DESCENDING, and EVOX_SORT_UNSTABLE for the order of equal
+ * elements that torch.sort and argsort give without stable=True (that of
+ * libstdc++'s std::sort). */
+enum { EVOX_SORT_DESCENDING = 1, EVOX_SORT_UNSTABLE = 2 };
+void evox_k_sort(evox_ctx *, const evox_view *in, const evox_view *values,
+                 const evox_view *indices, int64_t dim, int64_t flags);
+void evox_k_topk(evox_ctx *, const evox_view *in, const evox_view *values,
+                 const evox_view *indices, int64_t dim, int64_t largest, int64_t sorted);
+/* kind: evox::CumulativeKind */
+void evox_k_cumulative(evox_ctx *, const evox_view *in, const evox_view *out,
+                       int64_t kind, int64_t dim);
+/* out starts as the input; kind: evox::ScatterKind */
+void evox_k_scatter(evox_ctx *, const evox_view *updates, const evox_view *indices,
+                    const evox_view *out, int64_t kind);
+void evox_k_nonzero(evox_ctx *, const evox_view *mask, const evox_view *indices);
+
+/* --- factorisations (LAPACK; linked only where one is used) ---------------- */
+void evox_k_cholesky(evox_ctx *, const evox_view *in, const evox_view *factor,
+                     const evox_view *info, int64_t upper);
+void evox_k_eigh(evox_ctx *, const evox_view *in, const evox_view *w,
+                 const evox_view *v, const evox_view *info, int64_t upper);
+void evox_k_qr(evox_ctx *, const evox_view *in, const evox_view *q, const evox_view *r);
+void evox_k_svd(evox_ctx *, const evox_view *in, const evox_view *u, const evox_view *s,
+                const evox_view *vh, const evox_view *info);
+void evox_k_lu(evox_ctx *, const evox_view *in, const evox_view *lu,
+               const evox_view *pivots, const evox_view *info);
+void evox_k_solve(evox_ctx *, const evox_view *a, const evox_view *b,
+                  const evox_view *x, const evox_view *info);
+void evox_k_solve_triangular(evox_ctx *, const evox_view *a, const evox_view *b,
+                             const evox_view *x, int64_t upper, int64_t transposed,
+                             int64_t unit);
+/* rcond below 0: PyTorch's default, the dtype's epsilon times the greater side.
+ */
+void evox_k_lstsq(evox_ctx *, const evox_view *a, const evox_view *b,
+                  const evox_view *x, const evox_view *rank, double rcond);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* EVOX_RUNTIME_KERNELS_H */

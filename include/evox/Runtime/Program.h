@@ -1,0 +1,133 @@
+/* Program.h - what compiled code and the run-time library agree on
+ *
+ * Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+ * See LICENSE for license information.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+/* The compiler emits one `evox_program` constant named `evox_the_program`
+ * (hidden) into each library; the run-time library, linked in statically,
+ * works from it. lib/Target emits these structs field by field: a change here
+ * is a change there, and of EVOX_PROGRAM_VERSION.
+ */
+#ifndef EVOX_RUNTIME_PROGRAM_H
+#define EVOX_RUNTIME_PROGRAM_H
+
+#include "evox/Runtime/evox.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EVOX_PROGRAM_MAGIC 0x45564F58u /* "EVOX" */
+#define EVOX_PROGRAM_VERSION 1u
+
+typedef struct evox_ctx evox_ctx; /* what compiled code sees of an instance */
+typedef evox_tensor evox_view;
+
+/* One type that a slot, argument or result can have. A dynamic dimension is
+ * -1. */
+typedef struct evox_type {
+  int32_t dtype;
+  int32_t rank;
+  int64_t shape[EVOX_MAX_RANK];
+} evox_type;
+
+enum { EVOX_SLOT_TENSOR = 0, EVOX_SLOT_LIST = 1, EVOX_SLOT_GENERATOR = 2 };
+enum { EVOX_KIND_CONSTANT = 0, EVOX_KIND_PARAMETER = 1, EVOX_KIND_MUTABLE = 2 };
+
+typedef struct evox_slot_desc {
+  const char *name; /* in state_dict() */
+  int32_t slot;     /* EVOX_SLOT_* */
+  int32_t kind;     /* EVOX_KIND_* */
+  /* Offset of the initial value in the blob, or -1 for zeros. A list has
+   * `n_elements` initial elements, one after the other, each with its type in
+   * `element_types`, each aligned to 64 bytes. */
+  int64_t offset;
+  int32_t n_elements;
+  int32_t reserved;
+  const evox_type *element_types;
+} evox_slot_desc;
+
+typedef struct evox_phase_desc {
+  const evox_type *slots; /* one per slot: its type in this phase */
+  const char *python;     /* JSON: the Python attributes of this phase */
+} evox_phase_desc;
+
+/* `slots`: the state, one view per slot of the program (a generator or list
+ * slot's view is empty). `args`: contiguous. `results`: static ones have
+ * their data allocated; for dynamic ones and for slots that are replaced the
+ * code calls evox_rt_set_result / evox_rt_set_slot. */
+typedef void (*evox_entry_fn)(evox_ctx *ctx, evox_view *slots,
+                              const evox_view *args, evox_view *results);
+
+typedef struct evox_entry_phase {
+  evox_entry_fn fn; /* null: the entry point cannot run in this phase */
+  int32_t next;     /* the phase after it */
+  int32_t can_fail; /* contains an assert or external call: the slots it
+                       writes are saved before and put back on failure */
+  int32_t n_writes;
+  int32_t reserved;
+  const int32_t *writes; /* the slots it writes */
+  const evox_type *results;
+  const char *unreachable; /* why fn is null */
+} evox_entry_phase;
+
+typedef struct evox_entry_desc {
+  const char *name;
+  int32_t n_args;
+  int32_t n_results;
+  const char *const *arg_names;
+  const evox_type *args; /* -1: any size there */
+  const evox_entry_phase *phases;
+} evox_entry_desc;
+
+enum { EVOX_RNG_TORCH = 0, EVOX_RNG_PHILOX = 1 };
+
+typedef struct evox_program {
+  uint32_t magic;
+  uint32_t version;
+  const char *name;
+  const char *signature; /* JSON */
+  const char *hash;      /* of entries and state: ties checkpoints to it */
+  int32_t rng;           /* EVOX_RNG_* */
+  int32_t n_slots;
+  int32_t n_phases;
+  int32_t n_entries;
+  int32_t n_externals;
+  int32_t reserved;
+  const evox_slot_desc *slots;
+  const evox_phase_desc *phases;
+  const evox_entry_desc *entries;
+  const char *const *externals;
+  const unsigned char *blob; /* initial values, each aligned to 64 bytes */
+  int64_t blob_size;
+} evox_program;
+
+/* --- what compiled code calls ------------------------------------------- */
+
+/* Memory of a call: kept by the instance for the next one; all of it goes
+ * back when the call ends or fails. 64-byte aligned. Size 0 is fine. */
+void *evox_rt_alloc(evox_ctx *ctx, int64_t bytes);
+void evox_rt_free(evox_ctx *ctx, void *data);
+/* Takes over `data` (from evox_rt_alloc) as the slot's or result's value. */
+void evox_rt_set_slot(evox_ctx *ctx, int32_t slot, const evox_view *value);
+void evox_rt_set_result(evox_ctx *ctx, int32_t result, const evox_view *value);
+/* Ends the call with EVOX_ERROR_PROGRAM; does not return. Each "{}" in the
+ * message is replaced by the next value. `kinds[i]`: 'i' int64, 'f' double. */
+void evox_rt_fail(evox_ctx *ctx, const char *message, const char *kinds,
+                  const int64_t *values);
+void evox_rt_external(evox_ctx *ctx, const char *name, const evox_view *args,
+                      int32_t n_args, evox_view *results, int32_t n_results);
+void evox_rt_list_append(evox_ctx *ctx, int32_t slot, const evox_view *value);
+int64_t evox_rt_list_size(evox_ctx *ctx, int32_t slot);
+/* Fails the call when out of range, as Python's IndexError. */
+void evox_rt_list_get(evox_ctx *ctx, int32_t slot, int64_t index,
+                      evox_view *value);
+/* task(arg, i) for i in 0 .. n-1 on the instance's executor. */
+void evox_rt_parallel(evox_ctx *ctx, void (*task)(void *arg, int64_t i),
+                      void *arg, int64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* EVOX_RUNTIME_PROGRAM_H */

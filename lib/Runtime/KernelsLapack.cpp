@@ -1,0 +1,419 @@
+//===- KernelsLapack.cpp - Dense factorisations ---------------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The only file that needs LAPACK (32-bit integers), and its archive member is
+// linked only into programs that use a factorisation. LAPACK's matrices are
+// stored by column, so each one is copied there and back.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Runtime.h"
+
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+using namespace evox::rt;
+
+//===-- LAPACK -------------------------------------------------------------===//
+
+// Fortran adds the lengths of character arguments at the end.
+extern "C" {
+#define EVOX_LAPACK(T, p)                                                      \
+  void p##potrf_(const char *, const int *, T *, const int *, int *, size_t);  \
+  void p##syevd_(const char *, const char *, const int *, T *, const int *,    \
+                 T *, T *, const int *, int *, const int *, int *, size_t,     \
+                 size_t);                                                      \
+  void p##geqrf_(const int *, const int *, T *, const int *, T *, T *,         \
+                 const int *, int *);                                          \
+  void p##orgqr_(const int *, const int *, const int *, T *, const int *,      \
+                 const T *, T *, const int *, int *);                          \
+  void p##gesdd_(const char *, const int *, const int *, T *, const int *,     \
+                 T *, T *, const int *, T *, const int *, T *, const int *,    \
+                 int *, int *, size_t);                                        \
+  void p##getrf_(const int *, const int *, T *, const int *, int *, int *);    \
+  void p##gesv_(const int *, const int *, T *, const int *, int *, T *,        \
+                const int *, int *);                                           \
+  void p##trtrs_(const char *, const char *, const char *, const int *,        \
+                 const int *, const T *, const int *, T *, const int *, int *, \
+                 size_t, size_t, size_t);                                      \
+  void p##gelsy_(const int *, const int *, const int *, T *, const int *, T *, \
+                 const int *, int *, const T *, int *, T *, const int *,       \
+                 int *);
+EVOX_LAPACK(float, s)
+EVOX_LAPACK(double, d)
+#undef EVOX_LAPACK
+}
+
+namespace {
+
+#define EVOX_PICK(name)                                                        \
+  template <typename T, typename... Args>                                      \
+  void name(Args... args) {                                                    \
+    if constexpr (std::is_same_v<T, float>)                                    \
+      s##name##_(args...);                                                     \
+    else                                                                       \
+      d##name##_(args...);                                                     \
+  }
+EVOX_PICK(potrf)
+EVOX_PICK(syevd)
+EVOX_PICK(geqrf)
+EVOX_PICK(orgqr)
+EVOX_PICK(gesdd)
+EVOX_PICK(getrf)
+EVOX_PICK(gesv)
+EVOX_PICK(trtrs)
+EVOX_PICK(gelsy)
+#undef EVOX_PICK
+
+//===-- matrices -----------------------------------------------------------===//
+
+int atLeast1(int n) { return n > 1 ? n : 1; }
+int least(int a, int b) { return a < b ? a : b; }
+int most(int a, int b) { return a > b ? a : b; }
+
+// Memory for one batch of matrices, given back together at the end.
+struct Scratch {
+  evox_ctx *ctx;
+  void *blocks[12];
+  int n = 0;
+  explicit Scratch(evox_ctx *ctx) : ctx(ctx) {}
+  template <typename T>
+  T *make(int64_t count) {
+    void *data = evox_rt_alloc(ctx, count * int64_t(sizeof(T)));
+    blocks[n++] = data;
+    return static_cast<T *>(data);
+  }
+  void release() {
+    while (n)
+      evox_rt_free(ctx, blocks[--n]);
+  }
+};
+
+// Matrix number `index` of a batch.
+struct Matrix {
+  unsigned char *data;
+  int rows, columns;
+  int64_t rowStride, columnStride;
+
+  Matrix(evox_ctx *ctx, const evox_view &view, int64_t index) {
+    int32_t r = view.rank - 2;
+    if (view.shape[r] > INT32_MAX || view.shape[r + 1] > INT32_MAX)
+      fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+           "LAPACK: a matrix of %lld x %lld is too large",
+           static_cast<long long>(view.shape[r]),
+           static_cast<long long>(view.shape[r + 1]));
+    rows = int(view.shape[r]);
+    columns = int(view.shape[r + 1]);
+    rowStride = view.strides[r];
+    columnStride = view.strides[r + 1];
+    int64_t offset = 0;
+    for (int32_t d = r; d-- > 0;) {
+      offset += index % view.shape[d] * view.strides[d];
+      index /= view.shape[d];
+    }
+    data = static_cast<unsigned char *>(view.data) +
+           offset * sizeOf(view.dtype);
+  }
+
+  template <typename T>
+  T &at(int64_t i, int64_t j) const {
+    return reinterpret_cast<T *>(data)[i * rowStride + j * columnStride];
+  }
+  /// To memory by columns, of `ld` rows.
+  template <typename T>
+  void load(T *to, int64_t ld) const {
+    for (int64_t j = 0; j < columns; ++j)
+      for (int64_t i = 0; i < rows; ++i)
+        to[i + j * ld] = at<T>(i, j);
+  }
+  template <typename T>
+  void store(const T *from, int64_t ld) const {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        at<T>(i, j) = from[i + j * ld];
+  }
+  template <typename T>
+  void fill(T value, T diagonal) const {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        at<T>(i, j) = i == j ? diagonal : value;
+  }
+};
+
+int64_t batchOf(const evox_view &view) {
+  int64_t n = 1;
+  for (int32_t d = 0; d < view.rank - 2; ++d)
+    n *= view.shape[d];
+  return n;
+}
+
+/// Row `index` of `n` elements of a contiguous output.
+template <typename T>
+T *rowOf(const evox_view &view, int64_t index, int64_t n) {
+  return static_cast<T *>(view.data) + index * n;
+}
+
+void setInfo(const evox_view *info, int64_t index, int value) {
+  static_cast<int32_t *>(info->data)[index] = value;
+}
+
+template <typename F>
+void forEachMatrix(evox_ctx *ctx, const evox_view *view, F f) {
+  int64_t n = batchOf(*view);
+  if (view->dtype == EVOX_FLOAT32)
+    for (int64_t i = 0; i < n; ++i)
+      f(i, float());
+  else if (view->dtype == EVOX_FLOAT64)
+    for (int64_t i = 0; i < n; ++i)
+      f(i, double());
+  else
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+         "LAPACK: expected float32 or float64, got %s", nameOf(view->dtype));
+}
+
+/// Asks `call(work, lwork)` how much memory it wants, then calls it with it.
+template <typename T, typename F>
+void withWork(Scratch &scratch, F call) {
+  T size = 0;
+  call(&size, -1);
+  // float does not hold every integer; LAPACK may round down.
+  double wanted = double(size) * (1 + std::numeric_limits<T>::epsilon()) + 1;
+  int n = wanted < double(INT32_MAX) ? int(wanted) : INT32_MAX;
+  call(scratch.make<T>(n), n);
+}
+
+} // namespace
+
+//===-- the kernels --------------------------------------------------------===//
+
+extern "C" void evox_k_cholesky(evox_ctx *ctx, const evox_view *in,
+                                const evox_view *factor,
+                                const evox_view *info, int64_t upper) {
+  forEachMatrix(ctx, in, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix a(ctx, *in, index), l(ctx, *factor, index);
+    Scratch scratch(ctx);
+    int n = a.rows, ld = atLeast1(n), rc = 0;
+    T *data = scratch.make<T>(int64_t(ld) * n);
+    a.load(data, ld);
+    if (n)
+      potrf<T>(upper ? "U" : "L", &n, data, &ld, &rc, size_t(1));
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = 0; i < n; ++i)
+        if (upper ? i > j : i < j)
+          data[i + j * ld] = 0;
+    l.store(data, ld);
+    setInfo(info, index, rc);
+    scratch.release();
+  });
+}
+
+extern "C" void evox_k_eigh(evox_ctx *ctx, const evox_view *in,
+                            const evox_view *w, const evox_view *v,
+                            const evox_view *info, int64_t upper) {
+  forEachMatrix(ctx, in, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix a(ctx, *in, index), vectors(ctx, *v, index);
+    Scratch scratch(ctx);
+    int n = a.rows, ld = atLeast1(n), rc = 0;
+    if (n) {
+      T *data = scratch.make<T>(int64_t(ld) * n);
+      T *values = rowOf<T>(*w, index, n);
+      a.load(data, ld);
+      const char *half = upper ? "U" : "L";
+      T size = 0;
+      int isize = 0, query = -1;
+      syevd<T>("V", half, &n, data, &ld, values, &size, &query, &isize,
+               &query, &rc, size_t(1), size_t(1));
+      // What LAPACK's manual asks for; the query can round it down in float.
+      int64_t need = 1 + 6 * int64_t(n) + 2 * int64_t(n) * n;
+      int64_t wanted = int64_t(size) > need ? int64_t(size) : need;
+      int lwork = wanted < INT32_MAX ? int(wanted) : INT32_MAX;
+      T *work = scratch.make<T>(lwork);
+      int *iwork = scratch.make<int>(isize);
+      syevd<T>("V", half, &n, data, &ld, values, work, &lwork, iwork, &isize,
+               &rc, size_t(1), size_t(1));
+      vectors.store(data, ld);
+    }
+    setInfo(info, index, rc);
+    scratch.release();
+  });
+}
+
+extern "C" void evox_k_qr(evox_ctx *ctx, const evox_view *in,
+                          const evox_view *q, const evox_view *r) {
+  forEachMatrix(ctx, in, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix a(ctx, *in, index), qm(ctx, *q, index), rm(ctx, *r, index);
+    int m = a.rows, n = a.columns, k = least(m, n), rc = 0;
+    int columns = qm.columns, ld = atLeast1(m);
+    if (k == 0) {
+      qm.fill<T>(0, 1);
+      rm.fill<T>(0, 0);
+      return;
+    }
+    Scratch scratch(ctx);
+    T *data = scratch.make<T>(int64_t(ld) * most(n, columns));
+    T *tau = scratch.make<T>(k);
+    a.load(data, ld);
+    withWork<T>(scratch, [&](T *work, int lwork) {
+      geqrf<T>(&m, &n, data, &ld, tau, work, &lwork, &rc);
+    });
+    for (int64_t i = 0; i < rm.rows; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        rm.at<T>(i, j) = i <= j ? data[i + j * ld] : T(0);
+    withWork<T>(scratch, [&](T *work, int lwork) {
+      orgqr<T>(&m, &columns, &k, data, &ld, tau, work, &lwork, &rc);
+    });
+    qm.store(data, ld);
+    scratch.release();
+  });
+}
+
+extern "C" void evox_k_svd(evox_ctx *ctx, const evox_view *in,
+                           const evox_view *u, const evox_view *s,
+                           const evox_view *vh, const evox_view *info) {
+  forEachMatrix(ctx, in, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix a(ctx, *in, index), um(ctx, *u, index), vm(ctx, *vh, index);
+    int m = a.rows, n = a.columns, k = least(m, n), rc = 0;
+    if (k == 0) {
+      um.fill<T>(0, 1);
+      vm.fill<T>(0, 1);
+      setInfo(info, index, 0);
+      return;
+    }
+    bool full = um.columns == m && vm.rows == n;
+    Scratch scratch(ctx);
+    int lda = atLeast1(m), ldu = atLeast1(m), ldv = atLeast1(full ? n : k);
+    T *data = scratch.make<T>(int64_t(lda) * n);
+    T *left = scratch.make<T>(int64_t(ldu) * (full ? m : k));
+    T *right = scratch.make<T>(int64_t(ldv) * n);
+    int *iwork = scratch.make<int>(8 * int64_t(k));
+    a.load(data, lda);
+    withWork<T>(scratch, [&](T *work, int lwork) {
+      gesdd<T>(full ? "A" : "S", &m, &n, data, &lda, rowOf<T>(*s, index, k),
+               left, &ldu, right, &ldv, work, &lwork, iwork, &rc, size_t(1));
+    });
+    um.store(left, ldu);
+    vm.store(right, ldv);
+    setInfo(info, index, rc);
+    scratch.release();
+  });
+}
+
+extern "C" void evox_k_lu(evox_ctx *ctx, const evox_view *in,
+                          const evox_view *lu, const evox_view *pivots,
+                          const evox_view *info) {
+  forEachMatrix(ctx, in, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix a(ctx, *in, index), out(ctx, *lu, index);
+    int m = a.rows, n = a.columns, ld = atLeast1(m), rc = 0;
+    Scratch scratch(ctx);
+    T *data = scratch.make<T>(int64_t(ld) * n);
+    a.load(data, ld);
+    if (least(m, n))
+      getrf<T>(&m, &n, data, &ld, rowOf<int>(*pivots, index, least(m, n)),
+               &rc);
+    out.store(data, ld);
+    setInfo(info, index, rc);
+    scratch.release();
+  });
+}
+
+extern "C" void evox_k_solve(evox_ctx *ctx, const evox_view *a,
+                             const evox_view *b, const evox_view *x,
+                             const evox_view *info) {
+  forEachMatrix(ctx, a, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix am(ctx, *a, index), bm(ctx, *b, index), xm(ctx, *x, index);
+    int n = am.rows, k = bm.columns, ld = atLeast1(n), rc = 0;
+    Scratch scratch(ctx);
+    T *data = scratch.make<T>(int64_t(ld) * n);
+    T *right = scratch.make<T>(int64_t(ld) * k);
+    int *pivots = scratch.make<int>(n);
+    am.load(data, ld);
+    bm.load(right, ld);
+    if (n)
+      gesv<T>(&n, &k, data, &ld, pivots, right, &ld, &rc);
+    xm.store(right, ld);
+    setInfo(info, index, rc);
+    scratch.release();
+  });
+}
+
+extern "C" void evox_k_solve_triangular(evox_ctx *ctx, const evox_view *a,
+                                        const evox_view *b,
+                                        const evox_view *x, int64_t upper,
+                                        int64_t transposed, int64_t unit) {
+  forEachMatrix(ctx, a, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix am(ctx, *a, index), bm(ctx, *b, index), xm(ctx, *x, index);
+    int n = am.rows, k = bm.columns, ld = atLeast1(n), rc = 0;
+    if (!n || !k)
+      return;
+    Scratch scratch(ctx);
+    T *data = scratch.make<T>(int64_t(ld) * n);
+    T *right = scratch.make<T>(int64_t(ld) * k);
+    am.load(data, ld);
+    bm.load(right, ld);
+    trtrs<T>(upper ? "U" : "L", transposed ? "T" : "N", unit ? "U" : "N", &n,
+             &k, data, &ld, right, &ld, &rc, size_t(1), size_t(1), size_t(1));
+    if (rc > 0) {
+      // A zero on the diagonal, with which trtrs does nothing. PyTorch divides
+      // by it.
+      bool backward = bool(upper) != bool(transposed);
+      for (int64_t c = 0; c < k; ++c)
+        for (int64_t step = 0; step < n; ++step) {
+          int64_t i = backward ? n - 1 - step : step;
+          T sum = right[i + c * ld];
+          for (int64_t j = backward ? i + 1 : 0; j < (backward ? n : i); ++j)
+            sum -= data[transposed ? j + i * ld : i + j * ld] *
+                   right[j + c * ld];
+          right[i + c * ld] = unit ? sum : sum / data[i + i * ld];
+        }
+    }
+    xm.store(right, ld);
+    scratch.release();
+  });
+}
+
+extern "C" void evox_k_lstsq(evox_ctx *ctx, const evox_view *a,
+                             const evox_view *b, const evox_view *x,
+                             const evox_view *rank, double rcond) {
+  forEachMatrix(ctx, a, [&](int64_t index, auto zero) {
+    using T = decltype(zero);
+    Matrix am(ctx, *a, index), bm(ctx, *b, index), xm(ctx, *x, index);
+    int m = am.rows, n = am.columns, k = bm.columns, rc = 0, found = 0;
+    int64_t *ranks = static_cast<int64_t *>(rank->data);
+    if (!m || !n || !k) {
+      xm.fill<T>(0, 0);
+      ranks[index] = 0;
+      return;
+    }
+    // PyTorch's default.
+    T tolerance = rcond >= 0 ? T(rcond)
+                             : std::numeric_limits<T>::epsilon() * T(most(m, n));
+    Scratch scratch(ctx);
+    int ldb = most(m, n);
+    T *data = scratch.make<T>(int64_t(m) * n);
+    T *right = scratch.make<T>(int64_t(ldb) * k);
+    int *columns = scratch.make<int>(n);
+    std::memset(columns, 0, size_t(n) * sizeof(int));
+    am.load(data, m);
+    bm.load(right, ldb);
+    withWork<T>(scratch, [&](T *work, int lwork) {
+      gelsy<T>(&m, &n, &k, data, &m, right, &ldb, columns, &tolerance, &found,
+               work, &lwork, &rc);
+    });
+    xm.store(right, ldb);
+    ranks[index] = found;
+    scratch.release();
+  });
+}

@@ -1,0 +1,685 @@
+//===- KernelsRandom.cpp - Random draws -----------------------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// With the torch generator, bit for bit what PyTorch 2.13 draws on an x86-64
+// processor with AVX2 (where its compiler fuses multiplications and additions
+// the fused operation is written out here), with one exception: on processors
+// by Intel, its exponential_ and bernoulli_(p) draw from MKL's own generator.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Element.h"
+#include "Isa.h"
+#include "Runtime.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace evox::rt;
+
+namespace {
+
+constexpr double kTwoPi = 6.283185307179586;
+
+Generator &generatorOf(evox_ctx *ctx) { return instanceOf(ctx)->generator; }
+
+int64_t atMost(int64_t n, int64_t most) { return n < most ? n : most; }
+
+[[noreturn]] void badDtype(evox_ctx *ctx, const char *what, int32_t dtype) {
+  fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "%s: no draws of %s", what,
+       nameOf(dtype));
+}
+
+EVOX_INLINE float unitFloat(uint32_t word) {
+  return float(int32_t(word & 0xffffff)) * 0x1p-24f;
+}
+
+EVOX_INLINE double unitDouble(uint32_t high, uint32_t low) {
+  uint64_t bits = (uint64_t(high) << 32 | low) & ((uint64_t(1) << 53) - 1);
+  return double(int64_t(bits)) * 0x1p-53;
+}
+
+//===-- uniform ------------------------------------------------------------===//
+
+EVOX_INLINE void uniformFloatImpl(const uint32_t *__restrict w,
+                                  float *__restrict out, int64_t n, float from,
+                                  float to) {
+  float width = to - from;
+  for (int64_t i = 0; i < n; ++i) {
+    float x = __builtin_fmaf(unitFloat(w[i]), width, from);
+    out[i] = x == to ? from : x;
+  }
+}
+EVOX_VARIANTS(uniformFloat,
+              (const uint32_t *w, float *out, int64_t n, float from, float to),
+              (w, out, n, from, to))
+
+// From 0 to 1 there is nothing to round.
+EVOX_INLINE void unitFloatsImpl(const uint32_t *__restrict w,
+                                float *__restrict out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    out[i] = unitFloat(w[i]);
+}
+EVOX_VARIANTS(unitFloats, (const uint32_t *w, float *out, int64_t n),
+              (w, out, n))
+
+EVOX_INLINE void uniformDoubleImpl(const uint32_t *__restrict w,
+                                   double *__restrict out, int64_t n,
+                                   double from, double to) {
+  double width = to - from;
+  for (int64_t i = 0; i < n; ++i) {
+    double x =
+        __builtin_fma(unitDouble(w[2 * i], w[2 * i + 1]), width, from);
+    out[i] = x == to ? from : x;
+  }
+}
+EVOX_VARIANTS(uniformDouble,
+              (const uint32_t *w, double *out, int64_t n, double from,
+               double to),
+              (w, out, n, from, to))
+
+EVOX_INLINE void unitDoublesImpl(const uint32_t *__restrict w,
+                                 double *__restrict out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    out[i] = unitDouble(w[2 * i], w[2 * i + 1]);
+}
+EVOX_VARIANTS(unitDoubles, (const uint32_t *w, double *out, int64_t n),
+              (w, out, n))
+
+template <typename T>
+void uniformHalf(Generator &g, T *out, int64_t n, double from, double to) {
+  float low = float(from), high = float(to), width = high - low;
+  T lowest = fromDouble<T>(from);
+  float highest = fromDouble<T>(to);
+  for (int64_t done = 0; done < n;) {
+    int64_t some = atMost(n - done, g.ready(4));
+    const uint32_t *w = g.words(some);
+    for (int64_t i = 0; i < some; ++i) {
+      T x = T(__builtin_fmaf(unitFloat(w[i]), width, low));
+      out[done + i] = float(x) == highest ? lowest : x;
+    }
+    done += some;
+  }
+}
+
+//===-- normal -------------------------------------------------------------===//
+
+// Cephes' logf, sinf and cosf (S. Moshier), as PyTorch vectorises them, with
+// fused operations where its compiler makes them.
+
+EVOX_INLINE float cephesLog(float x) {
+  // Zero or less cannot come: x = 1 - u, u < 1.
+  int32_t exponent = int32_t(bitsOf(x) >> 23) - 126;
+  x = floatOf((bitsOf(x) & 0x807fffffu) | 0x3f000000u);
+  float e = float(exponent);
+  bool small = x < 0.707106781186547524f;
+  float again = small ? x : 0.0f;
+  e = e - (small ? 1.0f : 0.0f);
+  x = (x - 1.0f) + again;
+  float z = x * x;
+  float y = 7.0376836292E-2f;
+  y = __builtin_fmaf(y, x, -1.1514610310E-1f);
+  y = __builtin_fmaf(y, x, 1.1676998740E-1f);
+  y = __builtin_fmaf(y, x, -1.2420140846E-1f);
+  y = __builtin_fmaf(y, x, 1.4249322787E-1f);
+  y = __builtin_fmaf(y, x, -1.6668057665E-1f);
+  y = __builtin_fmaf(y, x, 2.0000714765E-1f);
+  y = __builtin_fmaf(y, x, -2.4999993993E-1f);
+  y = __builtin_fmaf(y, x, 3.3333331174E-1f);
+  y = y * x;
+  y = __builtin_fmaf(y, z, e * -2.12194440e-4f);
+  y = __builtin_fmaf(-z, 0.5f, y);
+  x = x + y;
+  return __builtin_fmaf(e, 0.693359375f, x);
+}
+
+EVOX_INLINE void cephesSinCos(float x, float &sine, float &cosine) {
+  // x >= 0 here.
+  float y = x * 1.27323954473516f; // 4 / pi
+  int32_t octant = (int32_t(y) + 1) & ~1;
+  y = float(octant);
+  uint32_t sineSign = uint32_t(octant & 4) << 29;
+  uint32_t cosineSign = uint32_t(~(octant - 2) & 4) << 29;
+  bool swapped = (octant & 2) != 0;
+  x = __builtin_fmaf(y, -0.78515625f, x);
+  x = __builtin_fmaf(y, -2.4187564849853515625e-4f, x);
+  x = __builtin_fmaf(y, -3.77489497744594108e-8f, x);
+  float z = x * x;
+  float c = 2.443315711809948E-005f;
+  c = __builtin_fmaf(c, z, -1.388731625493765E-003f);
+  c = __builtin_fmaf(c, z, 4.166664568298827E-002f);
+  c = c * z;
+  c = __builtin_fmaf(c, z, -(z * 0.5f));
+  c = c + 1.0f;
+  float s = -1.9515295891E-4f;
+  s = __builtin_fmaf(s, z, 8.3321608736E-3f);
+  s = __builtin_fmaf(s, z, -1.6666654611E-1f);
+  s = s * z;
+  s = __builtin_fmaf(s, x, x);
+  sine = floatOf(bitsOf(swapped ? c : s) ^ sineSign);
+  cosine = floatOf(bitsOf(swapped ? s : c) ^ cosineSign);
+}
+
+EVOX_INLINE void boxMuller(float a, float b, float mean, float std,
+                           float &first, float &second) {
+  float radius = __builtin_sqrtf(-2.0f * cephesLog(1.0f - a));
+  float sine, cosine;
+  cephesSinCos(float(kTwoPi) * b, sine, cosine);
+  first = __builtin_fmaf(radius * cosine, std, mean);
+  second = __builtin_fmaf(radius * sine, std, mean);
+}
+
+// PyTorch's blocks of 16: uniform j and j + 8 make normals j and j + 8.
+EVOX_INLINE void normalBlocksImpl(const uint32_t *__restrict w,
+                                  float *__restrict out, int64_t blocks,
+                                  float mean, float std) {
+  for (int64_t b = 0; b < blocks; ++b) {
+#pragma clang loop vectorize_width(8) unroll(disable)
+    for (int j = 0; j < 8; ++j)
+      boxMuller(unitFloat(w[16 * b + j]), unitFloat(w[16 * b + j + 8]), mean,
+                std, out[16 * b + j], out[16 * b + j + 8]);
+  }
+}
+EVOX_VARIANTS(normalBlocks,
+              (const uint32_t *w, float *out, int64_t blocks, float mean,
+               float std),
+              (w, out, blocks, mean, std))
+
+// Philox's pairs: uniform 2i and 2i + 1 make normals 2i and 2i + 1.
+EVOX_INLINE void normalPairsImpl(const uint32_t *__restrict w,
+                                 float *__restrict out, int64_t pairs,
+                                 float mean, float std) {
+  for (int64_t i = 0; i < pairs; ++i)
+    boxMuller(unitFloat(w[2 * i]), unitFloat(w[2 * i + 1]), mean, std,
+              out[2 * i], out[2 * i + 1]);
+}
+EVOX_VARIANTS(normalPairs,
+              (const uint32_t *w, float *out, int64_t pairs, float mean,
+               float std),
+              (w, out, pairs, mean, std))
+
+void boxMuller(double a, double b, double mean, double std, double &first,
+               double &second) {
+  double radius = std::sqrt(-2.0 * std::log(1.0 - a));
+  double theta = kTwoPi * b;
+  first = __builtin_fma(radius * std::cos(theta), std, mean);
+  second = __builtin_fma(radius * std::sin(theta), std, mean);
+}
+
+void normalBlock(const uint32_t *w, double *out, double mean, double std) {
+  for (int j = 0; j < 8; ++j)
+    boxMuller(unitDouble(w[2 * j], w[2 * j + 1]),
+              unitDouble(w[2 * j + 16], w[2 * j + 17]), mean, std, out[j],
+              out[j + 8]);
+}
+
+template <typename T>
+void convertFloats(const float *from, T *to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    to[i] = T(from[i]);
+}
+
+// 16 elements or more, of float, float16 or bfloat16.
+template <typename T>
+void torchNormalBlocks(Generator &g, T *out, int64_t n, float mean,
+                       float std) {
+  auto transform = normalBlocks(g.isa);
+  float values[Generator::kMostWords];
+  auto put = [&](T *to, int64_t some) {
+    const uint32_t *w = g.words(some);
+    if constexpr (std::is_same_v<T, float>) {
+      transform(w, to, some / 16, mean, std);
+    } else {
+      transform(w, values, some / 16, mean, std);
+      convertFloats(values, to, some);
+    }
+  };
+  int64_t whole = n & ~int64_t(15);
+  for (int64_t done = 0; done < whole;) {
+    int64_t some = atMost(whole - done, g.ready(16));
+    put(out + done, some);
+    done += some;
+  }
+  if (whole == n)
+    return;
+  // The last 16 elements are drawn anew. float has also drawn the uniforms of
+  // the tail, in vain.
+  if (std::is_same_v<T, float>)
+    g.words(n - whole);
+  put(out + n - 16, 16);
+}
+
+void torchNormalBlocks(Generator &g, double *out, int64_t n, double mean,
+                       double std) {
+  int64_t whole = n & ~int64_t(15);
+  for (int64_t done = 0; done < whole; done += 16)
+    normalBlock(g.words(32), out + done, mean, std);
+  if (whole == n)
+    return;
+  g.words(2 * (n - whole));
+  normalBlock(g.words(32), out + n - 16, mean, std);
+}
+
+// Fewer than 16: pairs in double precision, of which the second one is kept
+// for the next draw, of whatever type.
+template <typename T>
+void torchNormalFew(Generator &g, T *out, int64_t n, double mean, double std) {
+  for (int64_t i = 0; i < n; ++i) {
+    double value;
+    if (g.hasNormal) {
+      value = g.normal;
+      g.hasNormal = false;
+      g.normal = 0;
+    } else {
+      const uint32_t *w = g.words(4);
+      double u1 = unitDouble(w[0], w[1]), u2 = unitDouble(w[2], w[3]);
+      double radius = std::sqrt(-2.0 * std::log1p(-u2));
+      double theta = kTwoPi * u1;
+      g.normal = radius * std::sin(theta);
+      g.hasNormal = true;
+      value = radius * std::cos(theta);
+    }
+    out[i] = fromDouble<T>(__builtin_fma(value, std, mean));
+  }
+}
+
+template <typename T>
+void philoxNormal(Generator &g, T *out, int64_t n, double mean, double std) {
+  constexpr int64_t kChunk = 512;
+  float values[kChunk];
+  for (int64_t done = 0; done < n;) {
+    int64_t some = atMost(n - done, kChunk);
+    int64_t pairs = (some + 1) / 2;
+    normalPairs(g.isa)(g.words(2 * pairs), values, pairs, float(mean),
+                       float(std));
+    if constexpr (std::is_same_v<T, float>)
+      std::memcpy(out + done, values, size_t(some) * 4);
+    else
+      convertFloats(values, out + done, some);
+    done += some;
+  }
+}
+
+void philoxNormal(Generator &g, double *out, int64_t n, double mean,
+                  double std) {
+  for (int64_t i = 0; i < n; i += 2) {
+    const uint32_t *w = g.words(4);
+    double first, second;
+    boxMuller(unitDouble(w[0], w[1]), unitDouble(w[2], w[3]), mean, std, first,
+              second);
+    out[i] = first;
+    if (i + 1 < n)
+      out[i + 1] = second;
+  }
+}
+
+template <typename T>
+void normal(Generator &g, T *out, int64_t n, double mean, double std) {
+  using Math = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  if (g.kind == EVOX_RNG_PHILOX)
+    philoxNormal(g, out, n, mean, std);
+  else if (n >= 16)
+    torchNormalBlocks(g, out, n, Math(mean), Math(std));
+  else
+    torchNormalFew(g, out, n, mean, std);
+}
+
+//===-- integers -----------------------------------------------------------===//
+
+// word % range for range < 2^28, by way of double: exact but for the last step.
+EVOX_INLINE void remaindersImpl(const uint32_t *__restrict w,
+                                int64_t *__restrict out, int64_t n,
+                                uint32_t range, int64_t low) {
+  double divisor = double(range), inverse = 1.0 / divisor;
+  for (int64_t i = 0; i < n; ++i) {
+    double x = double(w[i]);
+    double rest = x - __builtin_floor(x * inverse) * divisor;
+    rest = rest < 0 ? rest + divisor : rest;
+    rest = rest >= divisor ? rest - divisor : rest;
+    out[i] = int64_t(int32_t(rest)) + low;
+  }
+}
+EVOX_VARIANTS(remainders,
+              (const uint32_t *w, int64_t *out, int64_t n, uint32_t range,
+               int64_t low),
+              (w, out, n, range, low))
+
+// PyTorch moves bounds that the type can't tell from their neighbours.
+template <typename T, int Digits>
+void narrowBounds(int64_t &low, int64_t &high) {
+  auto log2 = [](int64_t x) {
+    x = x < 0 ? -x : x;
+    int n = 0;
+    while (x >>= 1)
+      ++n;
+    return n;
+  };
+  auto through = [](int64_t x) {
+    Opmath<T> y = fromInteger<T>(x);
+    bool fits = y >= -0x1p63f && y < 0x1p63f;
+    return fits ? int64_t(y) : INT64_MIN; // as the processor converts
+  };
+  int64_t next = through(low + 1);
+  if (next < low)
+    low = next + (int64_t(1) << (log2(low + 1) - Digits + 1));
+  int64_t last = through(high - 1);
+  if (last >= high)
+    high = last - (int64_t(1) << (log2(high - 1) - Digits + 1));
+}
+
+template <typename T>
+void checkFits(evox_ctx *ctx, int64_t low, int64_t last) {
+  double least = 0, most = 1;
+  if constexpr (std::is_same_v<T, Half>)
+    least = -(most = 65504.0);
+  else if constexpr (isFloat<T>)
+    return; // every int64
+  else if constexpr (!std::is_same_v<T, Bool>) {
+    least = double(std::numeric_limits<T>::lowest());
+    most = double(std::numeric_limits<T>::max());
+  }
+  if (double(low) < least || double(last) > most)
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+         "integers: from %lld to %lld is more than the dtype holds",
+         static_cast<long long>(low), static_cast<long long>(last));
+}
+
+template <typename T>
+void integers(Generator &g, T *out, int64_t n, int64_t low, int64_t high) {
+  uint64_t range = uint64_t(high) - uint64_t(low);
+  if (range >= uint64_t(1) << 28) {
+    for (int64_t done = 0; done < n;) {
+      int64_t some = atMost(n - done, g.ready(4) / 2);
+      const uint32_t *w = g.words(2 * some);
+      for (int64_t i = 0; i < some; ++i) {
+        uint64_t r = uint64_t(w[2 * i]) << 32 | w[2 * i + 1];
+        out[done + i] = fromInteger<T>(int64_t(r % range + uint64_t(low)));
+      }
+      done += some;
+    }
+    return;
+  }
+  auto reduce = remainders(g.isa);
+  int64_t values[Generator::kMostWords];
+  for (int64_t done = 0; done < n;) {
+    int64_t some = atMost(n - done, g.ready(4));
+    const uint32_t *w = g.words(some);
+    if constexpr (std::is_same_v<T, int64_t>) {
+      reduce(w, out + done, some, uint32_t(range), low);
+    } else {
+      reduce(w, values, some, uint32_t(range), low);
+      for (int64_t i = 0; i < some; ++i)
+        out[done + i] = fromInteger<T>(values[i]);
+    }
+    done += some;
+  }
+}
+
+//===-- permutation --------------------------------------------------------===//
+
+template <typename T>
+void permutation(Generator &g, T *out, int64_t n) {
+  if (n < int64_t(UINT32_MAX / 20)) {
+    for (int64_t i = 0; i < n; ++i)
+      out[i] = fromInteger<T>(i);
+    for (int64_t i = 0; i < n - 1;) {
+      int64_t some = atMost(n - 1 - i, g.ready(4));
+      const uint32_t *w = g.words(some);
+      for (int64_t j = 0; j < some; ++j, ++i) {
+        int64_t z = i + w[j] % uint32_t(n - i);
+        T kept = out[i];
+        out[i] = out[z];
+        out[z] = kept;
+      }
+    }
+    return;
+  }
+  for (int64_t i = 0; i < n;) {
+    int64_t some = atMost(n - i, g.ready(4) / 2);
+    const uint32_t *w = g.words(2 * some);
+    for (int64_t j = 0; j < some; ++j, ++i) {
+      uint64_t r = uint64_t(w[2 * j]) << 32 | w[2 * j + 1];
+      int64_t z = int64_t(r % uint64_t(i + 1));
+      out[i] = fromInteger<T>(i);
+      out[i] = out[z];
+      out[z] = fromInteger<T>(i);
+    }
+  }
+}
+
+//===-- bernoulli ----------------------------------------------------------===//
+
+template <typename P, typename T>
+void bernoulli(evox_ctx *ctx, const evox_view &p, T *out, int64_t n) {
+  Generator &g = generatorOf(ctx);
+  constexpr bool isDouble = std::is_same_v<P, double>;
+  constexpr int64_t each = isDouble ? 2 : 1;
+  int64_t index[EVOX_MAX_RANK] = {};
+  const P *at = static_cast<const P *>(p.data);
+  for (int64_t done = 0; done < n;) {
+    int64_t some = atMost(n - done, g.ready(4) / each);
+    const uint32_t *w = g.words(some * each);
+    for (int64_t i = 0; i < some; ++i) {
+      double chance = double(Opmath<P>(*at));
+      if (!(chance >= 0 && chance <= 1))
+        fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+             "bernoulli: expected a probability between 0 and 1, got %g",
+             chance);
+      double u =
+          isDouble ? unitDouble(w[each * i], w[each * i + each - 1])
+                   : double(unitFloat(w[i]));
+      out[done + i] = fromInteger<T>(u < chance);
+      for (int32_t d = p.rank; d-- > 0;) {
+        at += p.strides[d];
+        if (++index[d] < p.shape[d])
+          break;
+        at -= p.strides[d] * p.shape[d];
+        index[d] = 0;
+      }
+    }
+    done += some;
+  }
+}
+
+} // namespace
+
+//===-- the kernels --------------------------------------------------------===//
+
+extern "C" void evox_k_random_uniform(evox_ctx *ctx, const evox_view *out,
+                                      double from, double to) {
+  Generator &g = generatorOf(ctx);
+  int64_t n = countOf(*out);
+  if (!(from <= to))
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+         "uniform: expected a range [from, to), got from=%g > to=%g", from,
+         to);
+  g.beginDraw();
+  switch (out->dtype) {
+  case EVOX_FLOAT32: {
+    float *data = static_cast<float *>(out->data);
+    bool unit = from == 0 && to == 1;
+    for (int64_t done = 0; done < n;) {
+      int64_t some = atMost(n - done, g.ready(4));
+      const uint32_t *w = g.words(some);
+      if (unit)
+        unitFloats(g.isa)(w, data + done, some);
+      else
+        uniformFloat(g.isa)(w, data + done, some, float(from), float(to));
+      done += some;
+    }
+    break;
+  }
+  case EVOX_FLOAT64: {
+    double *data = static_cast<double *>(out->data);
+    bool unit = from == 0 && to == 1;
+    for (int64_t done = 0; done < n;) {
+      int64_t some = atMost(n - done, g.ready(4) / 2);
+      const uint32_t *w = g.words(2 * some);
+      if (unit)
+        unitDoubles(g.isa)(w, data + done, some);
+      else
+        uniformDouble(g.isa)(w, data + done, some, from, to);
+      done += some;
+    }
+    break;
+  }
+  case EVOX_FLOAT16:
+    uniformHalf(g, static_cast<Half *>(out->data), n, from, to);
+    break;
+  case EVOX_BFLOAT16:
+    uniformHalf(g, static_cast<BFloat *>(out->data), n, from, to);
+    break;
+  default:
+    badDtype(ctx, "uniform", out->dtype);
+  }
+  g.endDraw();
+}
+
+extern "C" void evox_k_random_normal(evox_ctx *ctx, const evox_view *out,
+                                     double mean, double std) {
+  Generator &g = generatorOf(ctx);
+  int64_t n = countOf(*out);
+  if (!(std >= 0))
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+         "normal: expected a standard deviation of 0 or more, got %g", std);
+  g.beginDraw();
+  switch (out->dtype) {
+  case EVOX_FLOAT32:
+    normal(g, static_cast<float *>(out->data), n, mean, std);
+    break;
+  case EVOX_FLOAT64:
+    normal(g, static_cast<double *>(out->data), n, mean, std);
+    break;
+  case EVOX_FLOAT16:
+    normal(g, static_cast<Half *>(out->data), n, mean, std);
+    break;
+  case EVOX_BFLOAT16:
+    normal(g, static_cast<BFloat *>(out->data), n, mean, std);
+    break;
+  default:
+    badDtype(ctx, "normal", out->dtype);
+  }
+  g.endDraw();
+}
+
+extern "C" void evox_k_random_integers(evox_ctx *ctx, const evox_view *out,
+                                       int64_t low, int64_t high) {
+  Generator &g = generatorOf(ctx);
+  int64_t n = countOf(*out);
+  auto check = [&] {
+    if (low >= high)
+      fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+           "integers: expected low < high, got low=%lld, high=%lld",
+           static_cast<long long>(low), static_cast<long long>(high));
+  };
+  check();
+  if (n == 0)
+    return;
+  g.beginDraw();
+  bool known = dispatch(out->dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    checkFits<T>(ctx, low, high - 1);
+    if constexpr (std::is_same_v<T, float>)
+      narrowBounds<T, 24>(low, high);
+    else if constexpr (std::is_same_v<T, double>)
+      narrowBounds<T, 53>(low, high);
+    else if constexpr (std::is_same_v<T, Half>)
+      narrowBounds<T, 11>(low, high);
+    else if constexpr (std::is_same_v<T, BFloat>)
+      narrowBounds<T, 8>(low, high);
+    check();
+    integers(g, static_cast<T *>(out->data), n, low, high);
+  });
+  if (!known)
+    badDtype(ctx, "integers", out->dtype);
+  g.endDraw();
+}
+
+extern "C" void evox_k_random_permutation(evox_ctx *ctx,
+                                          const evox_view *out) {
+  Generator &g = generatorOf(ctx);
+  g.beginDraw();
+  bool known = dispatch(out->dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    permutation(g, static_cast<T *>(out->data), countOf(*out));
+  });
+  if (!known)
+    badDtype(ctx, "permutation", out->dtype);
+  g.endDraw();
+}
+
+extern "C" void evox_k_random_exponential(evox_ctx *ctx, const evox_view *out,
+                                          double rate) {
+  Generator &g = generatorOf(ctx);
+  int64_t n = countOf(*out);
+  if (!(rate > 0))
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+         "exponential: expected a rate above 0, got %g", rate);
+  g.beginDraw();
+  auto draw = [&](auto *data) {
+    using T = std::remove_pointer_t<decltype(data)>;
+    for (int64_t done = 0; done < n;) {
+      int64_t some = atMost(n - done, g.ready(4) / 2);
+      const uint32_t *w = g.words(2 * some);
+      for (int64_t i = 0; i < some; ++i)
+        data[done + i] = fromDouble<T>(
+            -1.0 / rate * std::log1p(-unitDouble(w[2 * i], w[2 * i + 1])));
+      done += some;
+    }
+  };
+  switch (out->dtype) {
+  case EVOX_FLOAT32:
+    draw(static_cast<float *>(out->data));
+    break;
+  case EVOX_FLOAT64:
+    draw(static_cast<double *>(out->data));
+    break;
+  case EVOX_FLOAT16:
+    draw(static_cast<Half *>(out->data));
+    break;
+  case EVOX_BFLOAT16:
+    draw(static_cast<BFloat *>(out->data));
+    break;
+  default:
+    badDtype(ctx, "exponential", out->dtype);
+  }
+  g.endDraw();
+}
+
+extern "C" void evox_k_random_bernoulli(evox_ctx *ctx, const evox_view *p,
+                                        const evox_view *out) {
+  Generator &g = generatorOf(ctx);
+  int64_t n = countOf(*out);
+  g.beginDraw();
+  auto draw = [&](auto tag) {
+    using P = typename decltype(tag)::Type;
+    bool known = dispatch(out->dtype, [&](auto tag) {
+      using T = typename decltype(tag)::Type;
+      bernoulli<P>(ctx, *p, static_cast<T *>(out->data), n);
+    });
+    if (!known)
+      badDtype(ctx, "bernoulli", out->dtype);
+  };
+  switch (p->dtype) {
+  case EVOX_FLOAT32:
+    draw(Tag<float>());
+    break;
+  case EVOX_FLOAT64:
+    draw(Tag<double>());
+    break;
+  case EVOX_FLOAT16:
+    draw(Tag<Half>());
+    break;
+  case EVOX_BFLOAT16:
+    draw(Tag<BFloat>());
+    break;
+  default:
+    badDtype(ctx, "bernoulli with a probability", p->dtype);
+  }
+  g.endDraw();
+}

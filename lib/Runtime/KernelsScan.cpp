@@ -1,0 +1,123 @@
+//===- KernelsScan.cpp - Scans --------------------------------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Element.h"
+#include "Lanes.h"
+
+#include <cmath>
+
+using namespace evox::rt;
+
+namespace {
+
+// As evox::CumulativeKind.
+enum Kind { Sum, Prod, Max, Min, LogSumExp };
+
+// What PyTorch's CPU kernels sum up in; integers wrap around.
+template <typename T>
+struct SumsOf {
+  using Type = uint64_t;
+};
+template <>
+struct SumsOf<float> {
+  using Type = double;
+};
+template <>
+struct SumsOf<double> {
+  using Type = double;
+};
+template <>
+struct SumsOf<Half> {
+  using Type = float;
+};
+template <>
+struct SumsOf<BFloat> {
+  using Type = float;
+};
+template <typename T>
+using Sums = typename SumsOf<T>::Type;
+
+template <typename S>
+S logAddExp(S x, S y) {
+  S low = isNan(y) ? y : x < y ? x : y;
+  S high = isNan(y) ? y : x < y ? y : x;
+  if (isNan(x))
+    low = high = x;
+  if (low == high && !std::isfinite(low))
+    return x;
+  return std::log1p(std::exp(low - high)) + high;
+}
+
+template <typename T, typename S, typename F>
+void scan(const evox_view &in, T *out, int64_t dim, S start, F combine) {
+  Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
+  for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
+    const T *from = static_cast<const T *>(in.data) + lanes.offset;
+    T *to = out + lanes.outOffset;
+    S sum = start;
+    for (int64_t i = 0; i < lanes.size; ++i) {
+      sum = combine(sum, from[i * lanes.stride]);
+      if constexpr (std::is_same_v<T, Bool>)
+        to[i * lanes.outStride] = Bool(sum != 0);
+      else
+        to[i * lanes.outStride] = T(sum);
+    }
+  }
+}
+
+// The first element starts it, so that an integer type needs no least value.
+template <typename T, typename Wins>
+void extremes(const evox_view &in, T *out, int64_t dim, Wins wins) {
+  Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
+  for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
+    const T *from = static_cast<const T *>(in.data) + lanes.offset;
+    T *to = out + lanes.outOffset;
+    for (int64_t i = 0, best = 0; i < lanes.size; ++i) {
+      T x = from[i * lanes.stride], y = from[best * lanes.stride];
+      if (isNan(x) || (!isNan(y) && wins(Opmath<T>(x), Opmath<T>(y))))
+        best = i;
+      to[i * lanes.outStride] = from[best * lanes.stride];
+    }
+  }
+}
+
+} // namespace
+
+extern "C" void evox_k_cumulative(evox_ctx *ctx, const evox_view *in,
+                                  const evox_view *out, int64_t kind,
+                                  int64_t dim) {
+  bool known = dispatch(in->dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    using S = Sums<T>;
+    T *to = static_cast<T *>(out->data);
+    switch (kind) {
+    case Sum:
+      return scan<T>(*in, to, dim, S(0), [](S a, T b) { return S(a + S(b)); });
+    case Prod:
+      return scan<T>(*in, to, dim, S(1), [](S a, T b) { return S(a * S(b)); });
+    case Max:
+      return extremes<T>(*in, to, dim, [](auto x, auto y) { return x >= y; });
+    case Min:
+      return extremes<T>(*in, to, dim, [](auto x, auto y) { return x <= y; });
+    case LogSumExp:
+      if constexpr (isFloat<T>) {
+        using M = Opmath<T>;
+        // PyTorch keeps the running value in the element type.
+        return scan<T>(*in, to, dim, M(-INFINITY), [](M a, T b) {
+          return M(T(logAddExp(M(b), a)));
+        });
+      }
+      break;
+    }
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "cumulative: no kind %lld of %s",
+         static_cast<long long>(kind), nameOf(in->dtype));
+  });
+  if (!known)
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "cumulative: no scans of %s",
+         nameOf(in->dtype));
+}

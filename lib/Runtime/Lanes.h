@@ -1,0 +1,67 @@
+//===- Lanes.h - The lanes of a tensor along a dimension --------*- C++ -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_LIB_RUNTIME_LANES_H
+#define EVOX_LIB_RUNTIME_LANES_H
+
+#include "Runtime.h"
+
+namespace evox::rt {
+
+/// A walk over all lanes of `in` along `dim`, together with those of a
+/// contiguous output of the same shape but for its size `outSize` along
+/// `dim`. A tensor of rank 0 has one lane of one element.
+struct Lanes {
+  const evox_view &in;
+  int32_t dim;
+  int64_t size;   // of a lane of `in`
+  int64_t stride; // in it
+  int64_t outStride;
+  int64_t count;
+  // --- of the present lane
+  int64_t offset = 0;
+  int64_t outOffset = 0;
+
+  Lanes(const evox_view &in, int64_t dim, int64_t outSize)
+      : in(in), dim(int32_t(dim)) {
+    size = in.rank ? in.shape[dim] : 1;
+    stride = in.rank ? in.strides[dim] : 1;
+    outStride = 1;
+    count = 1;
+    for (int32_t d = 0; d < in.rank; ++d) {
+      if (d != dim)
+        count *= in.shape[d];
+      if (d > dim)
+        outStride *= in.shape[d];
+    }
+    outBlock = outStride * outSize;
+  }
+
+  void next() {
+    for (int32_t d = in.rank; d-- > 0;) {
+      if (d == dim)
+        continue;
+      offset += in.strides[d];
+      if (++index[d] < in.shape[d])
+        break;
+      offset -= in.strides[d] * in.shape[d];
+      index[d] = 0;
+    }
+    ++lane;
+    outOffset = lane / outStride * outBlock + lane % outStride;
+  }
+
+private:
+  int64_t index[EVOX_MAX_RANK] = {};
+  int64_t lane = 0;
+  int64_t outBlock;
+};
+
+} // namespace evox::rt
+
+#endif // EVOX_LIB_RUNTIME_LANES_H
