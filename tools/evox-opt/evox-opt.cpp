@@ -6,27 +6,22 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "evox/Dialect/Evox/IR/EvoxDialect.h"
-#include "evox/Dialect/Evox/Transforms/Passes.h"
+#include "evox/Pipelines/Pipelines.h"
+#ifdef EVOXCONVERSION_EXISTS
+#include "evox/Conversion/Passes.h"
+#endif
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
-namespace evox {
-void registerPipelines();
-} // namespace evox
-
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<evox::EvoxDialect>();
+  evox::registerDialects(registry);
   mlir::registerAllPasses();
-  evox::registerEvoxPasses();
-#ifdef EVOXPIPELINES_EXISTS
   evox::registerPipelines();
-#endif
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Optimizer driver of the evox compiler\n", registry));
 }

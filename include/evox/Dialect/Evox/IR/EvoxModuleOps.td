@@ -196,7 +196,7 @@ def Evox_CallOp : Evox_Op<"call", [
   }];
 }
 
-def Evox_AssertOp : Evox_Op<"assert"> {
+def Evox_AssertOp : Evox_Op<"assert", [MemoryEffects<[MemWrite]>]> {
   let summary = "Ends the call with an error unless a condition holds";
   let description = [{
     Python's `assert` and `raise` behind a condition that the data decides.

@@ -1,0 +1,21 @@
+//===- Passes.h - Conversions out of the evox dialect -----------*- C++ -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_CONVERSION_PASSES_H
+#define EVOX_CONVERSION_PASSES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace evox {
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "evox/Conversion/Passes.h.inc"
+} // namespace evox
+
+#endif // EVOX_CONVERSION_PASSES_H

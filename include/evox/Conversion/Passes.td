@@ -1,0 +1,50 @@
+//===- Passes.td - Conversions out of the evox dialect ------*- tablegen -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_CONVERSION_PASSES
+#define EVOX_CONVERSION_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertEvoxToKernels
+    : Pass<"convert-evox-to-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Array, random and factorisation ops become calls of run-time kernels";
+  let description = [{
+    Turns `evox.random.*`, `evox.sort`, `evox.topk`, `evox.cumulative`,
+    `evox.scatter`, `evox.nonzero`, `evox.linalg.*` and `evox.external_call`
+    into `evox.kernel_call` with a `tensor.empty` per result.
+
+    A kernel that draws advances the generator of the instance, so generator
+    values carry nothing any more: each is replaced by the one that the
+    function was given, and the calls say `effects`, which keeps their order.
+    Lists live in the instance likewise, so every list value is replaced by the
+    one that the function was given.
+
+    Restrictions: a list stays in its slot; branches and loops that put the
+    list of one slot in place of that of another one are refused.
+  }];
+  let dependentDialects = ["::evox::EvoxDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def ConvertEvoxToLLVM : Pass<"convert-evox-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Bufferized functions become LLVM functions, with an entry wrapper each";
+  let description = [{
+    Converts functions, memrefs, scalar arithmetic, math and the evox ops that
+    are left (kernel calls, lists, asserts) to the LLVM dialect, all at once.
+
+    Every function takes the instance, `ctx`, as its first argument: memory
+    comes from `evox_rt_alloc`, kernels and failures are told of it, and there
+    is no global state. Every entry point gets a function of type
+    `evox_entry_fn` (evox/Runtime/Program.h) that unpacks the slots, arguments
+    and results, and hands over the buffers that replace a slot or a result.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // EVOX_CONVERSION_PASSES

@@ -1,0 +1,88 @@
+//===- Passes.td - Passes over the evox dialect -------------*- tablegen -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_DIALECT_EVOX_TRANSFORMS_PASSES
+#define EVOX_DIALECT_EVOX_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def EvoxUseState : Pass<"evox-use-state", "::mlir::ModuleOp"> {
+  let summary = "Makes state explicit: functions take what they read and return what they write";
+  let description = [{
+    Turns every `evox.func` into a `func.func` that takes the slots it reads
+    (itself or through calls, branches and loops) as further arguments and
+    returns the slots it writes as further results, in the order of the slots.
+    A stateless function keeps its signature. `evox.if`, `evox.switch` and
+    `evox.while` become `scf.if`, `scf.index_switch` and `scf.while`, with the
+    slots they write as further results; `scf` loops and branches get the same.
+    A slot written only on some path is read as well.
+
+    A function with `entry` keeps it as `evox.entry` and stays public; where no
+    function has one, the functions of the root module are the entry points.
+    Arguments and results that hold a slot carry its number, `evox.slot`; the
+    user's carry `evox.arg` and `evox.result`. The `evox.module` stays, with
+    nothing but the slots and their initial values.
+
+    The slots' types at the ends of an entry point are those of its phases;
+    inside, a slot has the type that was stored last. A dimension that one side
+    leaves open is cast.
+
+    Restrictions: functions have one block and don't call themselves; other ops
+    with regions may not use state inside.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def EvoxAddDestinations : Pass<"evox-add-destinations", "::mlir::ModuleOp"> {
+  let summary = "Entry points write their state and results where the caller wants them";
+  let description = [{
+    Prepares entry points for one-shot bufferization. The new value of a slot is
+    written into the slot's own argument, and a result into an argument added
+    for it (`evox.result`), by `bufferization.materialize_in_destination`; what
+    an entry point may not write is marked so. Bufferization then computes in
+    place where it can, and copies where the old value is still needed.
+
+    What has a dynamic size or changes its type with the phase stays a result:
+    a buffer of its own that the caller takes over. A slot that keeps its value
+    is no result any more, nor are the generator and lists, which live in the
+    instance.
+
+    Slots that trade values (`a, b = b, a`) are ordered such that each is read
+    before it is overwritten, with a copy where there is a cycle.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
+def EvoxPrepareLoops : Pass<"evox-prepare-loops", "::mlir::func::FuncOp"> {
+  let summary = "Buffers on the stack move to the start of the function; copies with gaps become loops";
+  let description = [{
+    A buffer on the stack within a loop would take new stack in every
+    iteration, so it moves out. `memref.copy` stays where it is one `memcpy`;
+    upstream lowers the others to calls of a function that the run-time library
+    does not have, so they become `linalg.copy`, and with that loops.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def EvoxVerifyStage : Pass<"evox-verify-stage", "::mlir::ModuleOp"> {
+  let summary = "Fails on ops that the stage before should have lowered";
+  let description = [{
+    Ends each stage of the pipeline. `state`: state is explicit. `linalg`:
+    nothing of the evox dialect is left but kernel calls, lists and asserts.
+    `loops`: no tensors. `llvm`: nothing but the LLVM dialect. All leftovers are
+    reported, each kind of op once.
+  }];
+  let options = [
+    Option<"stage", "stage", "std::string", "", "state, linalg, loops or llvm">
+  ];
+}
+
+#endif // EVOX_DIALECT_EVOX_TRANSFORMS_PASSES

@@ -1,0 +1,325 @@
+//===- EvoxToLLVM.cpp - Bufferized functions become LLVM functions --------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RuntimeCalls.h"
+#include "evox/Conversion/Passes.h"
+#include "evox/Dialect/Evox/IR/EvoxDialect.h"
+#include "evox/Dialect/Evox/Transforms/StateLayout.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace evox {
+#define GEN_PASS_DEF_CONVERTEVOXTOLLVM
+#include "evox/Conversion/Passes.h.inc"
+} // namespace evox
+
+using namespace mlir;
+using namespace evox;
+
+namespace {
+
+template <typename Op>
+struct Pattern : ConvertOpToLLVMPattern<Op> {
+  Pattern(const LLVMTypeConverter &converter, RuntimeCalls &runtime)
+      : ConvertOpToLLVMPattern<Op>(converter, /*benefit=*/10),
+        runtime(runtime) {}
+  RuntimeCalls &runtime;
+};
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+struct LowerAlloc : Pattern<memref::AllocOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(memref::AllocOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    SmallVector<Value> sizes, strides;
+    Value bytes;
+    getMemRefDescriptorSizes(loc, op.getType(), adaptor.getDynamicSizes(),
+                             rewriter, sizes, strides, bytes);
+    Value data =
+        runtime.call(rewriter, loc, "evox_rt_alloc",
+                     {RuntimeCalls::getContext(op), bytes}, runtime.ptr);
+    rewriter.replaceOp(op, Value(createMemRefDescriptor(loc, op.getType(), data,
+                                                        data, sizes, strides,
+                                                        rewriter)));
+    return success();
+  }
+};
+
+struct LowerDealloc : Pattern<memref::DeallocOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(memref::DeallocOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value data = MemRefDescriptor(adaptor.getMemref()).allocatedPtr(rewriter, loc);
+    runtime.call(rewriter, loc, "evox_rt_free",
+                 {RuntimeCalls::getContext(op), data});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Kernels and the host
+//===----------------------------------------------------------------------===//
+
+struct LowerKernelCall : Pattern<KernelCallOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(KernelCallOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto store = [&](ValueRange values, TypeRange types) {
+      Value views = runtime.allocate(rewriter, loc, runtime.view,
+                                     std::max<int64_t>(values.size(), 1));
+      for (auto [i, value, type] : llvm::enumerate(values, types))
+        runtime.store(rewriter, loc, views, i, value, cast<MemRefType>(type),
+                      op.getUnsignedElements());
+      return views;
+    };
+    Value ins = store(adaptor.getInputs(), op.getInputs().getTypes());
+    Value outs = store(adaptor.getOutputs(), op.getOutputs().getTypes());
+    SmallVector<Value> args{RuntimeCalls::getContext(op)};
+    auto count = [&](ValueRange values) {
+      return runtime.constant(rewriter, loc, runtime.i32, values.size());
+    };
+    if (op.getExternal()) {
+      args.append({runtime.string(rewriter, loc, op.getKernel()), ins,
+                   count(op.getInputs()), outs, count(op.getOutputs())});
+      runtime.call(rewriter, loc, "evox_rt_external", args);
+    } else {
+      for (unsigned i = 0; i < op.getInputs().size(); ++i)
+        args.push_back(runtime.field(rewriter, loc, ins, i, {}));
+      for (unsigned i = 0; i < op.getOutputs().size(); ++i)
+        args.push_back(runtime.field(rewriter, loc, outs, i, {}));
+      llvm::append_range(args, adaptor.getScalars());
+      runtime.call(rewriter, loc, ("evox_k_" + op.getKernel()).str(), args);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerAssert : Pattern<AssertOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(AssertOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value context = RuntimeCalls::getContext(op);
+    Block *before = op->getBlock();
+    Block *after = rewriter.splitBlock(before, op->getIterator());
+    Block *fail = rewriter.createBlock(after->getParent());
+
+    std::string kinds;
+    Value values = runtime.allocate(
+        rewriter, loc, runtime.i64,
+        std::max<int64_t>(adaptor.getValues().size(), 1));
+    for (auto [i, value, type] :
+         llvm::enumerate(adaptor.getValues(), op.getValues().getTypes())) {
+      if (auto real = dyn_cast<FloatType>(type)) {
+        kinds += 'f';
+        if (real.getWidth() < 64)
+          value = LLVM::FPExtOp::create(rewriter, loc, runtime.f64, value);
+      } else {
+        kinds += 'i';
+        if (type.isInteger(1))
+          value = LLVM::ZExtOp::create(rewriter, loc, runtime.i64, value);
+        else if (value.getType() != runtime.i64)
+          value = LLVM::SExtOp::create(rewriter, loc, runtime.i64, value);
+      }
+      Value at = LLVM::GEPOp::create(
+          rewriter, loc, runtime.ptr, runtime.i64, values,
+          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
+      LLVM::StoreOp::create(rewriter, loc, value, at);
+    }
+    runtime.call(rewriter, loc, "evox_rt_fail",
+                 {context, runtime.string(rewriter, loc, op.getMessage()),
+                  runtime.string(rewriter, loc, kinds), values});
+    LLVM::UnreachableOp::create(rewriter, loc);
+
+    rewriter.setInsertionPointToEnd(before);
+    LLVM::CondBrOp::create(rewriter, loc, adaptor.getCondition(), after, fail);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Lists. A list is its slot's number.
+//===----------------------------------------------------------------------===//
+
+struct LowerListAppend : Pattern<ListAppendOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(ListAppendOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value view = runtime.allocate(rewriter, loc, runtime.view, 1);
+    runtime.store(rewriter, loc, view, 0, adaptor.getValue(),
+                  cast<MemRefType>(op.getValue().getType()), false);
+    runtime.call(rewriter, loc, "evox_rt_list_append",
+                 {RuntimeCalls::getContext(op), adaptor.getList(), view});
+    rewriter.replaceOp(op, adaptor.getList());
+    return success();
+  }
+};
+
+struct LowerListSize : Pattern<ListSizeOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(ListSizeOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(
+        op, runtime.call(rewriter, op.getLoc(), "evox_rt_list_size",
+                         {RuntimeCalls::getContext(op), adaptor.getList()},
+                         runtime.i64));
+    return success();
+  }
+};
+
+struct LowerListGet : Pattern<ListGetOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(ListGetOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getValue().getType());
+    Value view = runtime.allocate(rewriter, loc, runtime.view, 1);
+    runtime.call(rewriter, loc, "evox_rt_list_get",
+                 {RuntimeCalls::getContext(op), adaptor.getList(),
+                  adaptor.getIndex(), view});
+    RuntimeCalls::Buffer buffer = runtime.load(rewriter, loc, view, 0, type);
+    rewriter.replaceOp(op, Value(createMemRefDescriptor(
+                               loc, type, buffer.data, buffer.data,
+                               buffer.sizes, buffer.strides, rewriter)));
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Math
+//===----------------------------------------------------------------------===//
+
+/// Upstream computes `exp(x) - 1`, which loses all digits of small results.
+struct LowerExpM1 : Pattern<math::ExpM1Op> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(math::ExpM1Op op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Type type = op.getType(), f32 = rewriter.getF32Type();
+    if (!isa<FloatType>(type))
+      return failure();
+    Value x = adaptor.getOperand();
+    bool narrow = type.getIntOrFloatBitWidth() < 32;
+    if (narrow)
+      x = LLVM::FPExtOp::create(rewriter, loc, f32, x);
+    Value y = runtime.call(rewriter, loc, type.isF64() ? "expm1" : "expm1f", x,
+                           x.getType());
+    if (narrow)
+      y = LLVM::FPTruncOp::create(rewriter, loc, type, y);
+    rewriter.replaceOp(op, y);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+/// Gives every function with a body the instance as its first argument.
+void addContext(mlir::ModuleOp module) {
+  Type ptr = LLVM::LLVMPointerType::get(module.getContext());
+  llvm::StringSet<> changed;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (func.isExternal())
+      continue;
+    changed.insert(func.getSymName());
+    (void)func.insertArgument(0, ptr, {}, func.getLoc());
+  }
+  module.walk([&](func::CallOp call) {
+    if (changed.contains(call.getCallee()))
+      call->insertOperands(0, RuntimeCalls::getContext(call));
+  });
+}
+
+struct ConvertEvoxToLLVMPass
+    : evox::impl::ConvertEvoxToLLVMBase<ConvertEvoxToLLVMPass> {
+  void runOnOperation() override;
+};
+
+} // namespace
+
+void ConvertEvoxToLLVMPass::runOnOperation() {
+  mlir::ModuleOp module = getOperation();
+  MLIRContext *context = &getContext();
+  SmallVector<EntryShape> entries;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (!func->hasAttr(attr::kEntry))
+      continue;
+    FailureOr<EntryShape> shape = getEntryShape(func);
+    if (failed(shape))
+      return signalPassFailure();
+    entries.push_back(std::move(*shape));
+    func->removeAttr(attr::kEntry);
+    func.removeArgAttrsAttr();
+    func.removeResAttrsAttr();
+  }
+  addContext(module);
+
+  LowerToLLVMOptions options(context);
+  LLVMTypeConverter converter(context, options);
+  converter.addConversion([](Type type) -> std::optional<Type> {
+    if (isa<GeneratorType, ListType>(type))
+      return IntegerType::get(type.getContext(), 32);
+    return std::nullopt;
+  });
+  RuntimeCalls runtime(module);
+  RewritePatternSet patterns(context);
+  arith::populateArithToLLVMConversionPatterns(converter, patterns);
+  index::populateIndexToLLVMConversionPatterns(converter, patterns);
+  cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+  populateFuncToLLVMConversionPatterns(converter, patterns);
+  populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
+  ub::populateUBToLLVMConversionPatterns(converter, patterns);
+  populateMathToLLVMConversionPatterns(converter, patterns,
+                                       /*approximateLog1p=*/false,
+                                       /*benefit=*/2);
+  populateMathToLibmConversionPatterns(patterns, /*benefit=*/1);
+  patterns.add<LowerAlloc, LowerDealloc, LowerKernelCall, LowerAssert,
+               LowerListAppend, LowerListSize, LowerListGet, LowerExpM1>(
+      converter, runtime);
+
+  LLVMConversionTarget target(*context);
+  target.addLegalOp<mlir::ModuleOp>();
+  target.addLegalOp<evox::ModuleOp, StateOp>();
+  if (failed(applyPartialConversion(module, target, std::move(patterns))))
+    return signalPassFailure();
+
+  for (auto func : module.getOps<LLVM::LLVMFuncOp>())
+    if (!func.isExternal())
+      func.setLinkage(LLVM::Linkage::Internal);
+  for (const EntryShape &entry : entries)
+    buildEntryWrapper(module, runtime, entry);
+}

@@ -1,0 +1,194 @@
+//===- AddDestinations.cpp - Where entry points write ---------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Dialect/Evox/Transforms/Passes.h"
+#include "evox/Dialect/Evox/Transforms/StateLayout.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+
+namespace evox {
+#define GEN_PASS_DEF_EVOXADDDESTINATIONS
+#include "evox/Dialect/Evox/Transforms/Passes.h.inc"
+} // namespace evox
+
+using namespace mlir;
+using namespace evox;
+
+namespace {
+
+/// A value on its way into a destination.
+struct Write {
+  Value value;
+  BlockArgument destination;
+  DictionaryAttr attrs; ///< of the result
+};
+
+class Entry {
+public:
+  Entry(func::FuncOp func, const StateLayout &layout)
+      : func(func), layout(layout), builder(func.getContext()),
+        info(EntryInfo::get(
+            func, func->getAttrOfType<DictionaryAttr>(attr::kEntry))) {}
+  void run();
+
+private:
+  BlockArgument addArgument(Type type, StringRef name, int32_t index) {
+    unsigned number = func.getNumArguments();
+    auto attrs = builder.getDictionaryAttr(
+        builder.getNamedAttr(name, builder.getI32IntegerAttr(index)));
+    (void)func.insertArgument(number, type, attrs, func.getLoc());
+    return func.getArgument(number);
+  }
+  void setWritable(BlockArgument arg, bool value) {
+    func.setArgAttr(arg.getArgNumber(),
+                    bufferization::BufferizationDialect::kWritableAttrName,
+                    builder.getBoolAttr(value));
+  }
+  Value copy(Value value) {
+    return bufferization::AllocTensorOp::create(
+        builder, value.getLoc(), cast<RankedTensorType>(value.getType()),
+        ValueRange(), value);
+  }
+  Value own(Value value);
+  void orderSlotWrites(SmallVectorImpl<Write> &writes);
+
+  func::FuncOp func;
+  const StateLayout &layout;
+  OpBuilder builder;
+  EntryInfo info;
+};
+
+} // namespace
+
+/// `value` in a buffer that nothing else uses, so that it can be handed over.
+/// The result of an op that writes into a new destination has one already.
+Value Entry::own(Value value) {
+  if (value.hasOneUse() &&
+      isa_and_nonnull<DestinationStyleOpInterface>(value.getDefiningOp()))
+    return value;
+  return copy(value);
+}
+
+/// Puts a write whose value is another slot's old one before the write that
+/// destroys it. Copies break cycles.
+void Entry::orderSlotWrites(SmallVectorImpl<Write> &writes) {
+  DenseMap<Value, unsigned> writeTo;
+  for (auto [i, write] : llvm::enumerate(writes))
+    writeTo[write.destination] = i;
+  // Write `i` reads the old value that write `reads[i]` destroys. Every write
+  // reads at most one, so following them from each write is a walk on a
+  // functional graph: linear, with one cycle at most per component.
+  enum Mark : char { New, Open, Done };
+  SmallVector<Mark> marks(writes.size(), New);
+  SmallVector<Write> ordered;
+  for (unsigned start = 0; start < writes.size(); ++start) {
+    SmallVector<unsigned> path;
+    unsigned at = start;
+    while (marks[at] == New) {
+      marks[at] = Open;
+      path.push_back(at);
+      auto it = writeTo.find(writes[at].value);
+      if (it == writeTo.end())
+        break;
+      at = it->second;
+      if (marks[at] == Open) {
+        // A cycle: the last one on it would read what the first has written.
+        writes[path.back()].value = copy(writes[path.back()].value);
+        break;
+      }
+    }
+    // The write that is read from must come after the one that reads it. What
+    // is done already reads from nothing on this path, so new ones go first.
+    for (unsigned i : path)
+      marks[i] = Done;
+    SmallVector<Write> group;
+    for (unsigned i : path)
+      group.push_back(writes[i]);
+    ordered.insert(ordered.begin(), group.begin(), group.end());
+  }
+  writes.assign(ordered.begin(), ordered.end());
+}
+
+void Entry::run() {
+  Block &block = func.getBody().front();
+  auto returnOp = cast<func::ReturnOp>(block.getTerminator());
+  builder.setInsertionPoint(returnOp);
+
+  llvm::SmallDenseMap<int32_t, BlockArgument> slotArgs;
+  for (BlockArgument arg : func.getArguments()) {
+    if (auto index = func.getArgAttrOfType<IntegerAttr>(arg.getArgNumber(),
+                                                        attr::kSlot))
+      slotArgs[index.getInt()] = arg;
+    if (isa<RankedTensorType>(arg.getType()))
+      setWritable(arg, false);
+  }
+
+  SmallVector<Write> results, slots;
+  SmallVector<Value> values;
+  SmallVector<Type> types;
+  SmallVector<DictionaryAttr> attrs;
+  auto handOver = [&](Value value, DictionaryAttr dict) {
+    values.push_back(own(value));
+    types.push_back(value.getType());
+    attrs.push_back(dict);
+  };
+  for (auto [i, value] : llvm::enumerate(returnOp.getOperands())) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    DictionaryAttr dict = func.getResultAttrDict(i);
+    if (!type) // generators and lists live in the instance
+      continue;
+    if (auto slot = dict.getAs<IntegerAttr>(attr::kSlot)) {
+      int32_t index = slot.getInt();
+      BlockArgument arg = slotArgs.lookup(index);
+      if (value == arg)
+        continue;
+      if (!type.hasStaticShape() || layout.getType(index, info.phase) != type) {
+        handOver(value, dict);
+        continue;
+      }
+      if (!arg)
+        arg = addArgument(type, attr::kSlot, index);
+      slots.push_back({value, arg, dict});
+    } else if (!type.hasStaticShape()) {
+      handOver(value, dict);
+    } else {
+      auto result = dict.getAs<IntegerAttr>(attr::kResult);
+      results.push_back(
+          {value, addArgument(type, attr::kResult, result.getInt()), dict});
+    }
+  }
+  // Results first: they may be old values of slots.
+  orderSlotWrites(slots);
+  for (Write &write : llvm::concat<Write>(results, slots)) {
+    setWritable(write.destination, true);
+    values.push_back(bufferization::MaterializeInDestinationOp::create(
+                         builder, returnOp.getLoc(), write.destination.getType(),
+                         write.value, write.destination)
+                         ->getResult(0));
+    types.push_back(write.destination.getType());
+    attrs.push_back(write.attrs);
+  }
+  returnOp.getOperandsMutable().assign(values);
+  func.setFunctionType(builder.getFunctionType(func.getArgumentTypes(), types));
+  func.setAllResultAttrs(attrs);
+}
+
+namespace {
+struct AddDestinationsPass
+    : evox::impl::EvoxAddDestinationsBase<AddDestinationsPass> {
+  void runOnOperation() override {
+    FailureOr<StateLayout> layout = StateLayout::get(getOperation());
+    if (failed(layout))
+      return signalPassFailure();
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (func->hasAttr(attr::kEntry) && !func.isExternal())
+        Entry(func, *layout).run();
+  }
+};
+} // namespace

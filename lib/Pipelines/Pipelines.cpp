@@ -1,0 +1,121 @@
+//===- Pipelines.cpp - The stages of compilation --------------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Pipelines/Pipelines.h"
+#include "evox/Conversion/Passes.h"
+#include "evox/Dialect/Evox/Transforms/Passes.h"
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/BufferizationToMemRef/BufferizationToMemRef.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace evox;
+
+static void verify(OpPassManager &pm, StringRef stage) {
+  EvoxVerifyStageOptions options;
+  options.stage = stage.str();
+  pm.addPass(createEvoxVerifyStage(options));
+}
+
+static void cleanUp(OpPassManager &pm) {
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createCanonicalizerPass());
+  func.addPass(createCSEPass());
+}
+
+void evox::buildToStatePipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createEvoxUseState());
+  // Bottom-up with a clean-up per function would simplify a callee over and
+  // over; all of it is done once, below.
+  pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
+  pm.addPass(createSymbolDCEPass());
+  cleanUp(pm);
+  verify(pm, "state");
+}
+
+void evox::buildToLinalgPipeline(OpPassManager &pm, const PipelineOptions &) {
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createConvertEvoxToKernels());
+  func.addPass(createConvertElementwiseToLinalgPass());
+  func.addPass(createCanonicalizerPass());
+  func.addPass(createCSEPass());
+  func.addPass(createLinalgElementwiseOpFusionPass());
+  func.addPass(createCanonicalizerPass());
+  func.addPass(createCSEPass());
+  verify(pm, "linalg");
+}
+
+void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createEvoxAddDestinations());
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.allowReturnAllocsFromLoops = true;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
+  cleanUp(pm);
+
+  {
+    OpPassManager &func = pm.nest<func::FuncOp>();
+    func.addPass(bufferization::createBufferHoistingPass());
+    func.addPass(bufferization::createBufferLoopHoistingPass());
+    func.addPass(bufferization::createPromoteBuffersToStackPass());
+  }
+  bufferization::buildBufferDeallocationPipeline(pm);
+  pm.addPass(createConvertBufferizationToMemRefPass());
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createEvoxPrepareLoops());
+  func.addPass(createConvertLinalgToLoopsPass());
+  func.addPass(memref::createFoldMemRefAliasOpsPass());
+  func.addPass(createCanonicalizerPass());
+  func.addPass(createCSEPass());
+  verify(pm, "loops");
+}
+
+void evox::buildToLLVMPipeline(OpPassManager &pm, const PipelineOptions &) {
+  OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createLowerAffinePass());
+  func.addPass(createSCFToControlFlowPass());
+  func.addPass(memref::createExpandStridedMetadataPass());
+  func.addPass(createLowerAffinePass()); // of the sizes that the last one made
+  func.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(createConvertEvoxToLLVM());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  verify(pm, "llvm");
+}
+
+ArrayRef<Stage> evox::getStages() {
+  static const Stage stages[] = {
+      {"evox-to-state", "State becomes explicit; methods are inlined",
+       buildToStatePipeline},
+      {"evox-to-linalg", "Ops become kernel calls and fused linalg",
+       buildToLinalgPipeline},
+      {"evox-to-loops", "Tensors become buffers, linalg becomes loops",
+       buildToLoopsPipeline},
+      {"evox-to-llvm", "All becomes the LLVM dialect", buildToLLVMPipeline},
+  };
+  return stages;
+}
+
+void evox::registerPipelines() {
+  registerEvoxPasses();
+  registerEvoxConversionPasses();
+  for (const Stage &stage : getStages())
+    PassPipelineRegistration<PipelineOptions>(stage.name, stage.description,
+                                              stage.build);
+}
