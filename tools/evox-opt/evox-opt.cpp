@@ -7,9 +7,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "evox/Pipelines/Pipelines.h"
-#ifdef EVOXCONVERSION_EXISTS
-#include "evox/Conversion/Passes.h"
-#endif
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"

@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "evox/Dialect/Evox/IR/EvoxDialect.h"
-#include "evox/Dialect/Evox/Transforms/Passes.h"
+#include "evox/Pipelines/Pipelines.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -18,9 +17,9 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<evox::EvoxDialect>();
+  evox::registerDialects(registry);
   mlir::registerAllPasses();
-  evox::registerEvoxPasses();
+  evox::registerPipelines();
   mlir::MLIRContext context(registry);
   return mlir::failed(mlir::mlirReduceMain(argc, argv, context));
 }
