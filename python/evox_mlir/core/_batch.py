@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ._indexing import traced_indexing
 from .state import capture, paused_tracing, unwrap_callable, where_defined
 
 
@@ -174,6 +175,7 @@ def call(func, transform, args, kwargs):
                     category=torch.jit.TracerWarning,
                     module=r"torch\._functorch",
                 )
+                flat = traced_indexing(flat)
             return torch.func.vmap(
                 flat,
                 in_dims=dims,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 import torch
@@ -236,10 +237,11 @@ class JitFunction:
         for slot, old in zip(slots, before):
             slot.set(old)
         if written:
-            raise RuntimeError(
+            warnings.warn(
                 f"jit of {where}: it changes {', '.join(k for k, _ in written)}, and a "
-                "trace keeps no side effects; wrap it with use_state, or use "
-                "trace=False"
+                "trace keeps no side effects: calls will leave them as they are. "
+                "Wrap it with use_state, or use trace=False",
+                stacklevel=4,
             )
         if not static:
             self._script = traced
@@ -381,6 +383,9 @@ def jit(
         "torch" is TorchScript; None takes "evox" where it can and else
         "torch", with the reason in `backend_reason` of the result.
 
+    A trace keeps no side effects: a traced function that changes state that
+    it doesn't return gets a UserWarning, and calls leave that state alone.
+
     With backend "torch": a method is scripted with its module, and its side
     effects show in the module. A chain with a `vmap` can only be traced.
     A function that is called inside `vmap`, `use_state` or a trace dissolves
@@ -390,8 +395,7 @@ def jit(
     other.
 
     Returns a `JitFunction`. Raises ValueError for trace=True with neither
-    examples nor lazy=True and for an unknown backend; RuntimeError for a
-    trace of a function that changes state; NotImplementedError for a chain
+    examples nor lazy=True and for an unknown backend; NotImplementedError for a chain
     that the backend can't compile; what `torch.jit.script` raises for code
     that it can't compile.
     """

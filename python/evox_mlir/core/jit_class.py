@@ -63,9 +63,7 @@ class _WrapClassBase:
         return self
 
     def __sync__(self):
-        """Compile now (else the first call of a method does). Returns self."""
-        if not type(self).__evox_trace__:
-            self.__script_module__()
+        """Nothing to do: state lives in the Python object. Returns self."""
         return self
 
     def __script_module__(self) -> torch.jit.ScriptModule:
@@ -227,6 +225,7 @@ def jit_class(cls: ClassT, trace: bool = False) -> ClassT:
         __module__=cls.__module__,
         __qualname__=cls.__qualname__,
         __doc__=cls.__doc__,
+        __wrapped__=cls,
         __evox_methods__=tuple(methods),
         __evox_proxies__=proxies,
         __evox_trace__=trace,

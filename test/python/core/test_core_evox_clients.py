@@ -1,0 +1,222 @@
+# test_core_evox_clients.py - EvoX's own programs on our module system
+#
+# Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""EvoX 1.0.1's algorithms, problems and workflows, imported with its core
+replaced by ours, run as they are: and as with its own core.
+
+The replacement lives in sys.modules of a child process, and nowhere else.
+"""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+EVOX = importlib.util.find_spec("evox")
+pytestmark = pytest.mark.skipif(EVOX is None, reason="EvoX is not installed")
+PACKAGES = pathlib.Path(__file__).resolve().parents[3] / "python"
+
+# Names that EvoX's other packages import from its core.
+REPLACE = """
+import sys, types
+sys.path.insert(0, {packages!r})
+import torch
+from torch.utils import _pytree
+import evox_mlir.core as core
+import evox_mlir.core.components, evox_mlir.core.module, evox_mlir.core.jit
+
+sys.modules["evox.core"] = core
+sys.modules["evox.core.module"] = core.module
+sys.modules["evox.core.components"] = core.components
+sys.modules["evox.core.jit_util"] = core.jit
+fix = types.ModuleType("evox.core._vmap_fix")
+fix.tree_flatten, fix.tree_unflatten = _pytree.tree_flatten, _pytree.tree_unflatten
+sys.modules["evox.core._vmap_fix"] = core._vmap_fix = fix
+flow = types.ModuleType("evox.utils.control_flow")
+for name in ("TracingCond", "TracingSwitch", "TracingWhile"):
+    setattr(flow, name, getattr(core, name))
+sys.modules["evox.utils.control_flow"] = flow
+"""
+
+COMMON = """
+import io, warnings
+warnings.simplefilter("ignore")
+import torch
+torch.set_num_threads(1)
+from evox.algorithms import {algorithms}
+from evox.problems.numerical import Ackley, Sphere, DTLZ2
+from evox.problems.hpo_wrapper import HPOFitnessMonitor, HPOProblemWrapper
+from evox.workflows import EvalMonitor, StdWorkflow
+from evox.core import Algorithm, ModuleBase, jit, use_state, vmap
+results = {{}}
+lb, ub = -10 * torch.ones(5), 10 * torch.ones(5)
+"""
+
+
+def run(code, ours, tmp_path, algorithms="PSO, CSO, OpenES, DE, NSGA2"):
+    out = tmp_path / ("ours.pt" if ours else "theirs.pt")
+    head = REPLACE.format(packages=str(PACKAGES)) if ours else ""
+    script = tmp_path / ("with_ours.py" if ours else "with_theirs.py")
+    script.write_text(
+        head
+        + COMMON.format(algorithms=algorithms)
+        + textwrap.dedent(code)
+        + f"\ntorch.save(results, {str(out)!r})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    import torch
+
+    return torch.load(out, weights_only=True)
+
+
+def both(code, tmp_path, **kwargs):
+    import torch
+
+    ours, theirs = run(code, True, tmp_path, **kwargs), run(code, False, tmp_path, **kwargs)
+    assert ours.keys() == theirs.keys() and ours
+    for name, expected in theirs.items():
+        assert torch.equal(ours[name], expected), name
+
+
+def test_std_workflow(tmp_path):
+    """Scripted PSO, CSO, OpenES: the very same trajectories."""
+    both(
+        """
+        def make(name):
+            torch.manual_seed(1)
+            if name == "PSO":
+                return PSO(20, lb, ub), "population"
+            if name == "CSO":
+                return CSO(20, lb, ub), "population"
+            if name == "OpenES adam":
+                return OpenES(20, torch.ones(5), 0.05, 0.1, "adam"), "center"
+            return OpenES(20, torch.ones(5), 0.05, 0.1), "center"
+
+        for name in ("PSO", "CSO", "OpenES", "OpenES adam"):
+            algo, key = make(name)
+            wf = StdWorkflow()
+            wf.setup(algo, Ackley())
+            torch.manual_seed(7)
+            wf.init_step()
+            for i in range(20):
+                wf.step()
+            results[name] = getattr(wf.algorithm, key).clone()
+        """,
+        tmp_path,
+    )
+
+
+def test_eval_monitor(tmp_path):
+    both(
+        """
+        torch.manual_seed(1)
+        wf = StdWorkflow(opt_direction="min")
+        wf.setup(PSO(20, lb, ub), Ackley(), monitor=EvalMonitor(full_sol_history=True))
+        monitor = wf.get_submodule("monitor")
+        wf.init_step()
+        for i in range(10):
+            wf.step()
+        monitor = wf.get_submodule("monitor")
+        results["best"] = monitor.get_best_fitness()
+        results["fitness"] = torch.stack(list(monitor.get_fitness_history()))
+        results["solutions"] = torch.stack(list(monitor.get_solution_history()))
+        """,
+        tmp_path,
+    )
+
+
+def test_vmap_use_state(tmp_path):
+    """Lanes drawn as EvoX's vmap draws them, traced and called."""
+    both(
+        """
+        torch.manual_seed(1)
+        wf = StdWorkflow()
+        wf.setup(PSO(20, lb, ub), Ackley())
+        wf.__sync__()
+        fn = vmap(use_state(lambda: wf.step))
+        state = fn.init_state(3)
+        traced = jit(fn, trace=True, example_inputs=(fn.init_state(3),))
+        torch.manual_seed(3)
+        for i in range(5):
+            state = traced(state)
+        results["population"] = state["self.algorithm.population"]
+        """,
+        tmp_path,
+    )
+
+
+def test_hpo(tmp_path):
+    """An outer PSO over an HPOProblemWrapper of inner PSO workflows."""
+    both(
+        """
+        torch.manual_seed(1)
+        inner = StdWorkflow()
+        inner.setup(PSO(10, lb, ub), Sphere(), monitor=HPOFitnessMonitor())
+        hpo = HPOProblemWrapper(iterations=6, num_instances=7, workflow=inner)
+        params = hpo.get_init_params()
+        for k in sorted(params):
+            params[k] = torch.nn.Parameter(torch.rand(7), requires_grad=False)
+        torch.manual_seed(5)
+        results["fitness"] = hpo.evaluate(params)
+
+        class Transform(torch.nn.Module):
+            def forward(self, x: torch.Tensor):
+                return {
+                    "self.algorithm.w": torch.nn.Parameter(x[:, 0], False),
+                    "self.algorithm.phi_p": torch.nn.Parameter(x[:, 1], False),
+                    "self.algorithm.phi_g": torch.nn.Parameter(x[:, 2], False),
+                }
+
+        outer_monitor = EvalMonitor(full_sol_history=False)
+        outer = StdWorkflow()
+        outer.setup(
+            PSO(7, torch.zeros(3), 3 * torch.ones(3)), hpo,
+            monitor=outer_monitor, solution_transform=Transform(),
+        )
+        torch.manual_seed(6)
+        outer.init_step()
+        for i in range(3):
+            outer.step()
+        monitor = outer.get_submodule("monitor")
+        results["outer"] = torch.stack(list(monitor.get_fitness_history()))
+        """,
+        tmp_path,
+    )
+
+
+def test_saves(tmp_path):
+    """torch.jit.save works on a workflow, and keeps one monitor."""
+    got = run(
+        """
+        torch.manual_seed(1)
+        wf = StdWorkflow()
+        wf.setup(PSO(20, lb, ub), Ackley(), monitor=EvalMonitor())
+        wf.step()
+        buffer = io.BytesIO()
+        torch.jit.save(wf, buffer)
+        buffer.seek(0)
+        loaded = torch.jit.load(buffer)
+        torch.manual_seed(2)
+        wf.step()
+        torch.manual_seed(2)
+        loaded.step()
+        results["here"] = wf.algorithm.population
+        results["there"] = loaded.algorithm.population
+        results["one"] = loaded._monitor_.latest_fitness
+        results["other"] = loaded.algorithm._monitor_.latest_fitness
+        """,
+        True,
+        tmp_path,
+    )
+    import torch
+
+    assert torch.equal(got["here"], got["there"])
+    assert torch.equal(got["one"], got["other"]) and got["one"].numel()
