@@ -21,6 +21,10 @@ for name in ["HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"]:
         config.environment[name] = os.environ[name]
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope"
 
+# Every program that a test reads survives printing and parsing.
+config.substitutions.append(
+    (r"(?<![\w/-])evox-opt(?![\w/-])", "evox-opt --verify-roundtrip"))
+
 # A tool that this build lacks makes its tests unsupported, by
 # `REQUIRES: evox-import`.
 for tool in ["evox-opt", "evox-import", "evox-compile", "evox-run",

@@ -1,4 +1,4 @@
-// RUN: evox-opt %s --verify-roundtrip | FileCheck %s
+// RUN: evox-opt %s | FileCheck %s
 // RUN: evox-opt %s --mlir-print-op-generic | evox-opt | FileCheck %s
 // RUN: evox-opt %s --emit-bytecode | evox-opt | FileCheck %s
 
