@@ -373,7 +373,7 @@ void narrowBounds(int64_t &low, int64_t &high) {
 }
 
 template <typename T>
-void checkFits(evox_ctx *ctx, int64_t low, int64_t last) {
+void checkFits(evox_ctx *ctx, int32_t dtype, int64_t low, int64_t last) {
   double least = 0, most = 1;
   if constexpr (std::is_same_v<T, Half>)
     least = -(most = 65504.0);
@@ -385,8 +385,9 @@ void checkFits(evox_ctx *ctx, int64_t low, int64_t last) {
   }
   if (double(low) < least || double(last) > most)
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
-         "integers: from %lld to %lld is more than the dtype holds",
-         static_cast<long long>(low), static_cast<long long>(last));
+         "integers: from %lld to %lld is more than %s holds",
+         static_cast<long long>(low), static_cast<long long>(last),
+         nameOf(dtype));
 }
 
 template <typename T>
@@ -454,13 +455,15 @@ void permutation(Generator &g, T *out, int64_t n) {
 
 //===-- bernoulli ----------------------------------------------------------===//
 
-template <typename P, typename T>
-void bernoulli(evox_ctx *ctx, const evox_view &p, T *out, int64_t n) {
+// Writes up to kMostWords bytes at a time, for the caller to convert.
+template <typename P, typename F>
+void bernoulli(evox_ctx *ctx, const evox_view &p, int64_t n, F convert) {
   Generator &g = generatorOf(ctx);
   constexpr bool isDouble = std::is_same_v<P, double>;
   constexpr int64_t each = isDouble ? 2 : 1;
   int64_t index[EVOX_MAX_RANK] = {};
   const P *at = static_cast<const P *>(p.data);
+  uint8_t drawn[Generator::kMostWords];
   for (int64_t done = 0; done < n;) {
     int64_t some = atMost(n - done, g.ready(4) / each);
     const uint32_t *w = g.words(some * each);
@@ -470,10 +473,9 @@ void bernoulli(evox_ctx *ctx, const evox_view &p, T *out, int64_t n) {
         fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
              "bernoulli: expected a probability between 0 and 1, got %g",
              chance);
-      double u =
-          isDouble ? unitDouble(w[each * i], w[each * i + each - 1])
-                   : double(unitFloat(w[i]));
-      out[done + i] = fromInteger<T>(u < chance);
+      double u = isDouble ? unitDouble(w[each * i], w[each * i + each - 1])
+                          : double(unitFloat(w[i]));
+      drawn[i] = u < chance;
       for (int32_t d = p.rank; d-- > 0;) {
         at += p.strides[d];
         if (++index[d] < p.shape[d])
@@ -482,6 +484,7 @@ void bernoulli(evox_ctx *ctx, const evox_view &p, T *out, int64_t n) {
         index[d] = 0;
       }
     }
+    convert(done, drawn, some);
     done += some;
   }
 }
@@ -494,10 +497,18 @@ extern "C" void evox_k_random_uniform(evox_ctx *ctx, const evox_view *out,
                                       double from, double to) {
   Generator &g = generatorOf(ctx);
   int64_t n = countOf(*out);
+  double most = out->dtype == EVOX_FLOAT16    ? 65504.0
+                : out->dtype == EVOX_BFLOAT16 ? 0x1.fep127
+                : out->dtype == EVOX_FLOAT32  ? 0x1.fffffep127
+                                              : 0x1.fffffffffffffp1023;
   if (!(from <= to))
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
          "uniform: expected a range [from, to), got from=%g > to=%g", from,
          to);
+  if (!(from >= -most && to <= most && to - from <= most))
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+         "uniform: from %g to %g is more than %s holds", from, to,
+         nameOf(out->dtype));
   g.beginDraw();
   switch (out->dtype) {
   case EVOX_FLOAT32: {
@@ -583,7 +594,7 @@ extern "C" void evox_k_random_integers(evox_ctx *ctx, const evox_view *out,
   g.beginDraw();
   bool known = dispatch(out->dtype, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    checkFits<T>(ctx, low, high - 1);
+    checkFits<T>(ctx, out->dtype, low, high - 1);
     if constexpr (std::is_same_v<T, float>)
       narrowBounds<T, 24>(low, high);
     else if constexpr (std::is_same_v<T, double>)
@@ -656,14 +667,19 @@ extern "C" void evox_k_random_bernoulli(evox_ctx *ctx, const evox_view *p,
   Generator &g = generatorOf(ctx);
   int64_t n = countOf(*out);
   g.beginDraw();
-  auto draw = [&](auto tag) {
-    using P = typename decltype(tag)::Type;
-    bool known = dispatch(out->dtype, [&](auto tag) {
+  if (!dispatch(out->dtype, [](auto) {}))
+    badDtype(ctx, "bernoulli", out->dtype);
+  auto convert = [&](int64_t done, const uint8_t *drawn, int64_t some) {
+    dispatch(out->dtype, [&](auto tag) {
       using T = typename decltype(tag)::Type;
-      bernoulli<P>(ctx, *p, static_cast<T *>(out->data), n);
+      T *to = static_cast<T *>(out->data) + done;
+      T zero = fromInteger<T>(0), one = fromInteger<T>(1);
+      for (int64_t i = 0; i < some; ++i)
+        to[i] = drawn[i] ? one : zero;
     });
-    if (!known)
-      badDtype(ctx, "bernoulli", out->dtype);
+  };
+  auto draw = [&](auto tag) {
+    bernoulli<typename decltype(tag)::Type>(ctx, *p, n, convert);
   };
   switch (p->dtype) {
   case EVOX_FLOAT32:

@@ -60,6 +60,8 @@ void scan(const evox_view &in, T *out, int64_t dim, S start, F combine) {
     const T *from = static_cast<const T *>(in.data) + lanes.offset;
     T *to = out + lanes.outOffset;
     S sum = start;
+    // Each step needs the one before: no use in unrolling for ten types.
+    _Pragma("clang loop unroll(disable) vectorize(disable)")
     for (int64_t i = 0; i < lanes.size; ++i) {
       sum = combine(sum, from[i * lanes.stride]);
       if constexpr (std::is_same_v<T, Bool>)
@@ -77,6 +79,7 @@ void extremes(const evox_view &in, T *out, int64_t dim, Wins wins) {
   for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
     const T *from = static_cast<const T *>(in.data) + lanes.offset;
     T *to = out + lanes.outOffset;
+    _Pragma("clang loop unroll(disable) vectorize(disable)")
     for (int64_t i = 0, best = 0; i < lanes.size; ++i) {
       T x = from[i * lanes.stride], y = from[best * lanes.stride];
       if (isNan(x) || (!isNan(y) && wins(Opmath<T>(x), Opmath<T>(y))))

@@ -23,20 +23,37 @@ using namespace evox::rt;
 
 namespace {
 
-template <typename A>
-struct Less {
-  bool operator()(const std::pair<A, int64_t> &x,
-                  const std::pair<A, int64_t> &y) const {
-    return (!isNan(x.first) && isNan(y.first)) || x.first < y.first;
+// Loops that vectors do not help, without the code for them.
+#define EVOX_PLAIN_LOOP                                                        \
+  _Pragma("clang loop unroll(disable) vectorize(disable)")
+
+// Writes the elements of the present lane that items[0 .. k-1] point to.
+template <typename E>
+void put(const evox_view &in, const evox_view &values,
+         const evox_view &indices, const Lanes &lanes, const E *items,
+         int64_t k) {
+  int64_t *at = static_cast<int64_t *>(indices.data) + lanes.outOffset;
+  auto copy = [&](auto zero) {
+    using T = decltype(zero);
+    const T *from = static_cast<const T *>(in.data) + lanes.offset;
+    T *to = static_cast<T *>(values.data) + lanes.outOffset;
+    EVOX_PLAIN_LOOP
+    for (int64_t i = 0; i < k; ++i) {
+      to[i * lanes.outStride] = from[items[i].index() * lanes.stride];
+      at[i * lanes.outStride] = items[i].index();
+    }
+  };
+  switch (sizeOf(in.dtype)) {
+  case 1:
+    return copy(uint8_t());
+  case 2:
+    return copy(uint16_t());
+  case 4:
+    return copy(uint32_t());
+  default:
+    return copy(uint64_t());
   }
-};
-template <typename A>
-struct Greater {
-  bool operator()(const std::pair<A, int64_t> &x,
-                  const std::pair<A, int64_t> &y) const {
-    return (isNan(x.first) && !isNan(y.first)) || x.first > y.first;
-  }
-};
+}
 
 //===-- stable sorts -------------------------------------------------------===//
 
@@ -66,6 +83,7 @@ auto keyOf(T x) {
 
 // Key and index in one number: all are different, so any sort is stable.
 struct Narrow {
+  using Key = uint32_t;
   uint64_t both;
   static constexpr int kFirstBit = 32, kBits = 32;
   void set(uint32_t key, int64_t index) {
@@ -75,6 +93,7 @@ struct Narrow {
   uint64_t key() const { return both; }
 };
 struct Wide {
+  using Key = uint64_t;
   uint64_t bits;
   int64_t at;
   static constexpr int kFirstBit = 0, kBits = 64;
@@ -149,111 +168,135 @@ E *radixSort(E *data, E *spare, int64_t n) {
   return data;
 }
 
-template <typename T, typename E>
-void stableSort(evox_ctx *ctx, const evox_view &in, T *values,
-                int64_t *indices, int64_t dim, bool descending) {
+// In place of `data` or in `spare`, each of n.
+template <typename E>
+__attribute__((noinline)) E *sortKeys(E *data, E *spare, int64_t n) {
+  return n >= 32 * E::kBits ? radixSort(data, spare, n)
+                            : mergeSort(data, spare, n);
+}
+
+template <typename E>
+void stableSort(evox_ctx *ctx, const evox_view &in, const evox_view &values,
+                const evox_view &indices, int64_t dim, bool descending) {
   Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
   int64_t n = lanes.size;
   E *scratch =
       static_cast<E *>(evox_rt_alloc(ctx, 2 * n * int64_t(sizeof(E))));
   for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
-    const T *from = static_cast<const T *>(in.data) + lanes.offset;
-    for (int64_t i = 0; i < n; ++i) {
-      auto key = keyOf(from[i * lanes.stride]);
-      scratch[i].set(descending ? ~key : key, i);
-    }
-    E *sorted = n >= 32 * E::kBits ? radixSort(scratch, scratch + n, n)
-                                   : mergeSort(scratch, scratch + n, n);
-    for (int64_t i = 0; i < n; ++i) {
-      int64_t at = lanes.outOffset + i * lanes.outStride;
-      values[at] = from[sorted[i].index() * lanes.stride];
-      indices[at] = sorted[i].index();
-    }
+    dispatch(in.dtype, [&](auto tag) {
+      using T = typename decltype(tag)::Type;
+      const T *from = static_cast<const T *>(in.data) + lanes.offset;
+      EVOX_PLAIN_LOOP
+      for (int64_t i = 0; i < n; ++i) {
+        auto key = keyOf(from[i * lanes.stride]);
+        if constexpr (sizeof key <= sizeof(typename E::Key))
+          scratch[i].set(descending ? ~key : key, i);
+      }
+    });
+    put(in, values, indices, lanes, sortKeys(scratch, scratch + n, n), n);
   }
   evox_rt_free(ctx, scratch);
 }
 
 //===-- PyTorch's order ----------------------------------------------------===//
 
+// What elements are compared as: an order of all integers, float, double.
 template <typename T>
-using Item = std::pair<Opmath<T>, int64_t>;
+using Compared =
+    std::conditional_t<!isFloat<T>, int64_t,
+                       std::conditional_t<std::is_same_v<T, double>, double,
+                                          float>>;
 
-template <typename T>
-Item<T> *gather(const evox_view &in, const Lanes &lanes, Item<T> *items) {
-  const T *from = static_cast<const T *>(in.data) + lanes.offset;
-  for (int64_t i = 0; i < lanes.size; ++i) {
-    items[i].first = from[i * lanes.stride];
-    items[i].second = i;
-  }
-  return items;
-}
+template <typename A>
+struct Item {
+  A first;
+  int64_t second;
+  int64_t index() const { return second; }
+};
 
-template <typename T>
-void put(const evox_view &in, const Lanes &lanes, const Item<T> *items,
-         int64_t k, T *values, int64_t *indices) {
-  const T *from = static_cast<const T *>(in.data) + lanes.offset;
-  for (int64_t i = 0; i < k; ++i) {
-    int64_t at = lanes.outOffset + i * lanes.outStride;
-    values[at] = from[items[i].second * lanes.stride];
-    indices[at] = items[i].second;
+template <typename A>
+struct Less {
+  bool operator()(const Item<A> &x, const Item<A> &y) const {
+    return (!isNan(x.first) && isNan(y.first)) || x.first < y.first;
   }
-}
+};
+template <typename A>
+struct Greater {
+  bool operator()(const Item<A> &x, const Item<A> &y) const {
+    return (isNan(x.first) && !isNan(y.first)) || x.first > y.first;
+  }
+};
 
-template <typename T>
-void torchSort(evox_ctx *ctx, const evox_view &in, T *values, int64_t *indices,
-               int64_t dim, bool descending) {
-  using A = Opmath<T>;
-  Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
-  int64_t n = lanes.size;
-  Item<T> *items = static_cast<Item<T> *>(
-      evox_rt_alloc(ctx, n * int64_t(sizeof(Item<T>))));
-  for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
-    gather<T>(in, lanes, items);
-    if (descending)
-      std::sort(items, items + n, Greater<A>());
-    else
-      std::sort(items, items + n, Less<A>());
-    put<T>(in, lanes, items, n, values, indices);
-  }
-  evox_rt_free(ctx, items);
+template <typename A>
+void gather(const evox_view &in, const Lanes &lanes, Item<A> *items) {
+  dispatch(in.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    if constexpr (std::is_same_v<Compared<T>, A>) {
+      const T *from = static_cast<const T *>(in.data) + lanes.offset;
+      EVOX_PLAIN_LOOP
+      for (int64_t i = 0; i < lanes.size; ++i) {
+        items[i].first = from[i * lanes.stride];
+        items[i].second = i;
+      }
+    }
+  });
 }
 
 template <typename A, typename Compare>
-void selectTop(std::pair<A, int64_t> *items, int64_t n, int64_t k,
-               bool sorted, Compare compare) {
-  if (k * 64 <= n) {
-    std::partial_sort(items, items + k, items + n, compare);
-    return;
-  }
-  std::nth_element(items, items + k - 1, items + n, compare);
-  if (sorted)
-    std::sort(items, items + k - 1, compare);
+__attribute__((noinline)) void sortItems(Item<A> *items, int64_t n) {
+  std::sort(items, items + n, Compare());
 }
 
-template <typename T>
-void topk(evox_ctx *ctx, const evox_view &in, T *values, int64_t *indices,
-          int64_t k, int64_t dim, bool largest, bool sorted) {
-  using A = Opmath<T>;
+template <typename A, typename Compare>
+__attribute__((noinline)) void selectTop(Item<A> *items, int64_t n, int64_t k,
+                                         bool sorted) {
+  if (k * 64 <= n) {
+    std::partial_sort(items, items + k, items + n, Compare());
+    return;
+  }
+  std::nth_element(items, items + k - 1, items + n, Compare());
+  if (sorted)
+    sortItems<A, Compare>(items, k - 1);
+}
+
+// Calls order(items, n) for each lane, and writes the first k.
+template <typename A, typename F>
+void torchOrder(evox_ctx *ctx, const evox_view &in, const evox_view &values,
+                const evox_view &indices, int64_t dim, int64_t k, F order) {
   Lanes lanes(in, dim, k);
   int64_t n = lanes.size;
-  if (k > n)
-    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
-         "topk: %lld elements of %lld asked for", static_cast<long long>(k),
-         static_cast<long long>(n));
-  if (k == 0)
-    return;
-  Item<T> *items = static_cast<Item<T> *>(
-      evox_rt_alloc(ctx, n * int64_t(sizeof(Item<T>))));
+  Item<A> *items = static_cast<Item<A> *>(
+      evox_rt_alloc(ctx, n * int64_t(sizeof(Item<A>))));
   for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
-    gather<T>(in, lanes, items);
-    if (largest)
-      selectTop(items, n, k, sorted, Greater<A>());
-    else
-      selectTop(items, n, k, sorted, Less<A>());
-    put<T>(in, lanes, items, k, values, indices);
+    gather(in, lanes, items);
+    order(items, n);
+    put(in, values, indices, lanes, items, k);
   }
   evox_rt_free(ctx, items);
 }
+
+/// Calls f with a value of the type that elements of the dtype compare as.
+template <typename F>
+void withCompared(int32_t dtype, F f) {
+  switch (dtype) {
+  case EVOX_FLOAT64:
+    return f(double());
+  case EVOX_FLOAT32:
+  case EVOX_FLOAT16:
+  case EVOX_BFLOAT16:
+    return f(float());
+  default:
+    return f(int64_t());
+  }
+}
+
+void checkOrder(evox_ctx *ctx, const char *what, int32_t dtype) {
+  if (!dispatch(dtype, [](auto) {}))
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "%s: no order of %s", what,
+         nameOf(dtype));
+}
+
+bool isInteger(int32_t dtype) { return dtype <= EVOX_INT64; }
 
 } // namespace
 
@@ -261,37 +304,44 @@ extern "C" void evox_k_sort(evox_ctx *ctx, const evox_view *in,
                             const evox_view *values, const evox_view *indices,
                             int64_t dim, int64_t flags) {
   bool descending = flags & EVOX_SORT_DESCENDING;
-  bool unstable = flags & EVOX_SORT_UNSTABLE;
-  bool known = dispatch(in->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    T *to = static_cast<T *>(values->data);
-    int64_t *at = static_cast<int64_t *>(indices->data);
-    int64_t n = in->rank ? in->shape[dim] : 1;
-    // PyTorch sorts long integers by radix, which is stable.
-    bool radix = !isFloat<T> && !std::is_same_v<T, Bool> && in->rank == 1 &&
-                 !descending && n >= 32768;
-    if (unstable && !radix)
-      torchSort<T>(ctx, *in, to, at, dim, descending);
-    else if (sizeof(T) == 8 || n >= int64_t(1) << 32)
-      stableSort<T, Wide>(ctx, *in, to, at, dim, descending);
-    else
-      stableSort<T, Narrow>(ctx, *in, to, at, dim, descending);
-  });
-  if (!known)
-    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "sort: no order of %s",
-         nameOf(in->dtype));
+  int64_t n = in->rank ? in->shape[dim] : 1;
+  checkOrder(ctx, "sort", in->dtype);
+  // PyTorch sorts long integers by radix, which is stable.
+  bool radix = isInteger(in->dtype) && in->rank == 1 && !descending &&
+               n >= 32768;
+  if ((flags & EVOX_SORT_UNSTABLE) && !radix)
+    withCompared(in->dtype, [&](auto zero) {
+      using A = decltype(zero);
+      torchOrder<A>(ctx, *in, *values, *indices, dim, n,
+                    descending ? sortItems<A, Greater<A>>
+                               : sortItems<A, Less<A>>);
+    });
+  else if (sizeOf(in->dtype) == 8 || n >= int64_t(1) << 32)
+    stableSort<Wide>(ctx, *in, *values, *indices, dim, descending);
+  else
+    stableSort<Narrow>(ctx, *in, *values, *indices, dim, descending);
 }
 
 extern "C" void evox_k_topk(evox_ctx *ctx, const evox_view *in,
                             const evox_view *values, const evox_view *indices,
                             int64_t dim, int64_t largest, int64_t sorted) {
+  int64_t n = in->rank ? in->shape[dim] : 1;
   int64_t k = values->rank ? values->shape[dim] : 1;
-  bool known = dispatch(in->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    topk<T>(ctx, *in, static_cast<T *>(values->data),
-            static_cast<int64_t *>(indices->data), k, dim, largest, sorted);
+  checkOrder(ctx, "topk", in->dtype);
+  if (k > n)
+    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+         "topk: %lld elements of %lld asked for", static_cast<long long>(k),
+         static_cast<long long>(n));
+  if (k == 0)
+    return;
+  withCompared(in->dtype, [&](auto zero) {
+    using A = decltype(zero);
+    torchOrder<A>(ctx, *in, *values, *indices, dim, k,
+                  [&](Item<A> *items, int64_t n) {
+                    if (largest)
+                      selectTop<A, Greater<A>>(items, n, k, sorted);
+                    else
+                      selectTop<A, Less<A>>(items, n, k, sorted);
+                  });
   });
-  if (!known)
-    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "topk: no order of %s",
-         nameOf(in->dtype));
 }

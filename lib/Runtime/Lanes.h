@@ -27,7 +27,9 @@ struct Lanes {
   int64_t offset = 0;
   int64_t outOffset = 0;
 
-  Lanes(const evox_view &in, int64_t dim, int64_t outSize)
+  // Not inlined: the kernels have a loop over lanes for each dtype.
+  __attribute__((noinline)) Lanes(const evox_view &in, int64_t dim,
+                                  int64_t outSize)
       : in(in), dim(int32_t(dim)) {
     size = in.rank ? in.shape[dim] : 1;
     stride = in.rank ? in.strides[dim] : 1;
@@ -42,7 +44,7 @@ struct Lanes {
     outBlock = outStride * outSize;
   }
 
-  void next() {
+  __attribute__((noinline)) void next() {
     for (int32_t d = in.rank; d-- > 0;) {
       if (d == dim)
         continue;
