@@ -79,7 +79,7 @@ def run_pytest(build, environment, report):
     report.unlink(missing_ok=True)
     workers = str(min(os.cpu_count() or 1, 8))
     code = run([sys.executable, "-m", "pytest", "-q", "-n", workers,
-                "--dist", "loadscope", f"--junit-xml={report}",
+                "--dist", "worksteal", f"--junit-xml={report}",
                 ROOT / "test/Runtime", ROOT / "test/python",
                 ROOT / "test/e2e"],
                env={**environment,

@@ -33,6 +33,13 @@ def float64_default():
     torch.set_default_dtype(torch.float32)
 
 
+def pytest_make_parametrize_id(val):
+    """Short ids that are the same in every process."""
+    if isinstance(val, (str, int, float, bool, type(None))):
+        return None  # pytest's own
+    return str(val) if type(val).__name__ == "Case" else type(val).__name__
+
+
 def pytest_terminal_summary(terminalreporter):
     """Figures that tests report with record_property("figure", text)."""
     lines = [(report.nodeid.split("::")[-1], value)

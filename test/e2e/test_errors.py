@@ -102,7 +102,7 @@ def test_bad_input_type(tools, tmp_path):
     for spec in ("forward:float32[2", "forward:flot32[2]", "forward",
                  "backward:float32[2]"):
         text = refuse(tools, path, "--input", spec, "-o", tmp_path / "x.so")
-        assert spec.split(":")[-1].rstrip("[2]") in text or "--input" in text
+        assert "--input" in text and spec in text
 
 
 def test_python_refuses_what_it_cannot_script():
@@ -168,7 +168,7 @@ def scale():
     ((numpy.ones((2, 2), "float32"), 2), ["x", "float32 [2, 3]",
                                           "float32 [2, 2]"]),
     (("text", 2), ["x", "str"]),
-], ids=str)
+])
 def test_wrong_argument(scale, arguments, parts):
     program = scale.new_instance()
     with pytest.raises(evox_mlir.ArgumentError) as caught:
@@ -370,7 +370,7 @@ def test_a_library_of_something_else(tools):
     (["--frobnicate"], "--frobnicate"),
     (["--seed"], "needs a value"),
     ([], "nothing to do"),
-], ids=str)
+])
 def test_run_refuses(tools, pso_library, arguments, text):
     assert text in refuse(tools, pso_library, *arguments, tool="evox-run")
 

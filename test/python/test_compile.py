@@ -91,7 +91,7 @@ def test_forms_of_methods(tool):
     ((torch.ones(1), 2), "(float32[1],int)"),
     ([torch.ones(1)], "[float32[1]]"),
     ({"a.b": torch.ones(1), "c": (True,)}, '{"a.b":float32[1],"c":(bool)}'),
-], ids=str)
+])
 def test_example_inputs(value, text):
     assert _compile._describe(value, "x") == text
 

@@ -104,7 +104,7 @@ INT, FLOAT, BOOL, BYTE, SINGLE = 4, 7, 11, 0, 6
     (True, BOOL, torch.tensor(True)),
     (True, INT, torch.tensor(1)),
     ([1, 2], SINGLE, None),
-], ids=str)
+])
 def test_python_numbers(value, code, expected):
     shape = (2,) if isinstance(value, list) else ()
     view, keep = _tensor.to_view(value, "x", (code, shape))
@@ -126,7 +126,7 @@ def test_python_numbers(value, code, expected):
     (numpy.array(["a"]), SINGLE, "x: dtype .* not supported"),
     (numpy.zeros(2, "uint16"), SINGLE, "x: dtype uint16 is not supported"),
     (OnlyDLPack(torch.ones(2, dtype=torch.uint16)), SINGLE, "16 bits"),
-], ids=str)
+])
 def test_refuses(value, code, text):
     with pytest.raises(evox_mlir.ArgumentError, match=text):
         _tensor.to_view(value, "x", (code, ()))
@@ -152,7 +152,7 @@ def test_trees():
     (("y", {"a": "x", "b": None}, [4, "z"]), r"compiled for 3, got 4"),
     (("y", {"a": "x", "b": None}, 5), r"f\[2\]: expected a list"),
     (("y", [], [3, "z"]), r"f\[1\]: expected a dict, got list"),
-], ids=str)
+])
 def test_trees_refuse(value, text):
     with pytest.raises(evox_mlir.ArgumentError, match=text):
         _tree.flatten(TREE, value, "f", {})
