@@ -67,11 +67,11 @@ void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
       bufferization::LayoutMapOption::IdentityLayoutMap;
   bufferize.allowReturnAllocsFromLoops = true;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
-  pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   cleanUp(pm);
 
   {
     OpPassManager &func = pm.nest<func::FuncOp>();
+    func.addPass(createEvoxDropWrittenResults());
     func.addPass(bufferization::createBufferHoistingPass());
     func.addPass(bufferization::createBufferLoopHoistingPass());
     func.addPass(bufferization::createPromoteBuffersToStackPass());

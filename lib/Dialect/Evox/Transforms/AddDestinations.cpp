@@ -10,6 +10,9 @@
 #include "evox/Dialect/Evox/Transforms/StateLayout.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 
 namespace evox {
@@ -56,6 +59,7 @@ private:
         ValueRange(), value);
   }
   Value own(Value value);
+  Value writeInto(const Write &write, DenseMap<Value, Value> &written);
   void orderSlotWrites(SmallVectorImpl<Write> &writes);
 
   func::FuncOp func;
@@ -73,6 +77,67 @@ Value Entry::own(Value value) {
       isa_and_nonnull<DestinationStyleOpInterface>(value.getDefiningOp()))
     return value;
   return copy(value);
+}
+
+/// Makes the ops that compute `use` do so in `destination`, where they start
+/// from an empty tensor or ignore what they start from. Whether that happens in
+/// place is for bufferization to decide.
+static void computeIn(OpOperand &use, Value destination) {
+  auto result = dyn_cast<OpResult>(use.get());
+  if (!result || result.getType() != destination.getType())
+    return;
+  Operation *op = result.getOwner();
+  if (isa<tensor::EmptyOp>(op))
+    return use.set(destination);
+  if (auto dps = dyn_cast<DestinationStyleOpInterface>(op)) {
+    OpOperand *init = dps.getTiedOpOperand(result);
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    auto kernel = dyn_cast<KernelCallOp>(op);
+    bool ignored = linalgOp ? !linalgOp.payloadUsesValueFromOperand(init)
+                            : kernel && !kernel.getInplace();
+    if (ignored)
+      return init->set(destination);
+    return computeIn(*init, destination);
+  }
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return computeIn(*loop.getTiedLoopInit(result), destination);
+  if (auto branch = dyn_cast<scf::IfOp>(op))
+    for (Region &region : branch->getRegions())
+      computeIn(region.front().getTerminator()->getOpOperand(
+                    result.getResultNumber()),
+                destination);
+}
+
+/// Writes a value into its destination and returns the destination's value
+/// then. `linalg.copy` and not `bufferization.materialize_in_destination`: it
+/// leaves bufferization the choice to compute the value elsewhere and copy.
+Value Entry::writeInto(const Write &write, DenseMap<Value, Value> &written) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value value = write.value;
+  if (isa<BlockArgument>(value)) {
+    // An old value: taken as early as the destination is free, since after
+    // that it may be overwritten in place.
+    Block *block = func.getBody().empty() ? nullptr : &func.getBody().front();
+    Operation *last = nullptr;
+    for (Operation *user : write.destination.getUsers()) {
+      Operation *ancestor = block->findAncestorOpInBlock(*user);
+      if (!last || last->isBeforeInBlock(ancestor))
+        last = ancestor;
+    }
+    if (!last)
+      builder.setInsertionPointToStart(block);
+    else if (last != block->getTerminator())
+      builder.setInsertionPointAfter(last);
+  } else if (Value first = written.lookup(value)) {
+    value = first; // where it was computed may be overwritten by now
+  }
+  auto copy = linalg::CopyOp::create(builder, func.getLoc(), value,
+                                     write.destination);
+  if (!written.count(write.value)) {
+    computeIn(copy.getInputsMutable()[0], write.destination);
+    written[write.value] = copy->getResult(0);
+  }
+  return copy->getResult(0);
 }
 
 /// Puts a write whose value is another slot's old one before the write that
@@ -165,12 +230,10 @@ void Entry::run() {
   }
   // Results first: they may be old values of slots.
   orderSlotWrites(slots);
+  DenseMap<Value, Value> written;
   for (Write &write : llvm::concat<Write>(results, slots)) {
     setWritable(write.destination, true);
-    values.push_back(bufferization::MaterializeInDestinationOp::create(
-                         builder, returnOp.getLoc(), write.destination.getType(),
-                         write.value, write.destination)
-                         ->getResult(0));
+    values.push_back(writeInto(write, written));
     types.push_back(write.destination.getType());
     attrs.push_back(write.attrs);
   }

@@ -38,17 +38,22 @@ struct PrepareLoopsPass
           op->moveBefore(&entry, entry.begin());
         return;
       }
-      auto copy = dyn_cast<memref::CopyOp>(op);
-      if (!copy)
+      if (!isa<memref::CopyOp, linalg::CopyOp>(op))
         return;
-      auto source = dyn_cast<MemRefType>(copy.getSource().getType());
-      auto target = dyn_cast<MemRefType>(copy.getTarget().getType());
-      if (!source || !target ||
-          (isContiguous(source) && isContiguous(target)))
+      auto source = dyn_cast<MemRefType>(op->getOperand(0).getType());
+      auto target = dyn_cast<MemRefType>(op->getOperand(1).getType());
+      if (!source || !target)
         return;
+      bool oneBlock = isContiguous(source) && isContiguous(target);
       OpBuilder builder(op);
-      linalg::CopyOp::create(builder, op->getLoc(), copy.getSource(),
-                             copy.getTarget());
+      if (oneBlock && isa<linalg::CopyOp>(op))
+        memref::CopyOp::create(builder, op->getLoc(), op->getOperand(0),
+                               op->getOperand(1));
+      else if (!oneBlock && isa<memref::CopyOp>(op))
+        linalg::CopyOp::create(builder, op->getLoc(), op->getOperand(0),
+                               op->getOperand(1));
+      else
+        return;
       op->erase();
     });
   }

@@ -45,10 +45,11 @@ def EvoxAddDestinations : Pass<"evox-add-destinations", "::mlir::ModuleOp"> {
   let summary = "Entry points write their state and results where the caller wants them";
   let description = [{
     Prepares entry points for one-shot bufferization. The new value of a slot is
-    written into the slot's own argument, and a result into an argument added
-    for it (`evox.result`), by `bufferization.materialize_in_destination`; what
-    an entry point may not write is marked so. Bufferization then computes in
-    place where it can, and copies where the old value is still needed.
+    copied into the slot's own argument, and a result into an argument added for
+    it (`evox.result`); the ops that compute it are told to do so right there,
+    and what an entry point may not write is marked so. Bufferization then
+    computes in place where it can, and copies where the old value is still
+    needed.
 
     What has a dynamic size or changes its type with the phase stays a result:
     a buffer of its own that the caller takes over. A slot that keeps its value
@@ -58,7 +59,18 @@ def EvoxAddDestinations : Pass<"evox-add-destinations", "::mlir::ModuleOp"> {
     Slots that trade values (`a, b = b, a`) are ordered such that each is read
     before it is overwritten, with a copy where there is a cycle.
   }];
-  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect"];
+}
+
+def EvoxDropWrittenResults
+    : Pass<"evox-drop-written-results", "::mlir::func::FuncOp"> {
+  let summary = "Entry points don't return what they wrote into its destination";
+  let description = [{
+    After bufferization, a result of an entry point that is the argument for the
+    same slot or result has been written there, and is dropped. What is left is
+    in a buffer of its own, which the caller takes over.
+  }];
 }
 
 def EvoxPrepareLoops : Pass<"evox-prepare-loops", "::mlir::func::FuncOp"> {
