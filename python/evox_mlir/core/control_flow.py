@@ -64,6 +64,7 @@ class _Flat:
         self.out_spec = None
         self.static: List[Any] = []
         self.kinds: List[Tuple] = []
+        self.casts: Optional[List[torch.dtype]] = None
 
     def run(self, ops: Tensors) -> Tuple[Tensors, Any]:
         """(new slot values, result as it is)."""
@@ -83,6 +84,8 @@ class _Flat:
         self.static = [None if isinstance(x, torch.Tensor) else (x,) for x in leaves]
         flat = state + [x for x in leaves if isinstance(x, torch.Tensor)]
         self.kinds = [kind_of(x) for x in flat]
+        if self.casts is not None:
+            flat = [x.to(dtype) for x, dtype in zip(flat, self.casts)]
         return flat
 
     def rebuild(self, flat: Tensors):
@@ -93,8 +96,14 @@ class _Flat:
         return list(flat[:n]), pytree.tree_unflatten(leaves, self.out_spec)
 
 
-def _check_alike(what: str, flats: Sequence[_Flat]) -> None:
+def _common_types(what: str, flats: Sequence[_Flat]) -> Optional[List[torch.dtype]]:
+    """The dtypes of what the branches give, or None where they agree.
+
+    A wider type of the same category (int32 and int64) is the common one, as
+    no value changes; anything else is an error.
+    """
     first = flats[0]
+    dtypes = [dtype for _, dtype in first.kinds]
     for other in flats[1:]:
         a, b = where_defined(first.function), where_defined(other.function)
         if other.out_spec != first.out_spec or other.static != first.static:
@@ -104,11 +113,23 @@ def _check_alike(what: str, flats: Sequence[_Flat]) -> None:
                 f"{other.out_spec} {other.static}"
             )
         for i, (k, l) in enumerate(zip(first.kinds, other.kinds)):
-            if k != l:
+            wide = torch.promote_types(dtypes[i], l[1])
+            if k[0] != l[0] or not (_category(k[1]) == _category(l[1])):
                 name = _value_name(first, i)
                 raise TypeError(
                     f"{what}: {name} is {_kind(k)} after {a} and {_kind(l)} after {b}"
                 )
+            dtypes[i] = wide
+    same = all([t for _, t in f.kinds] == dtypes for f in flats)
+    return None if same else dtypes
+
+
+def _category(dtype: torch.dtype) -> str:
+    if dtype == torch.bool:
+        return "bool"
+    if dtype.is_complex:
+        return "complex"
+    return "float" if dtype.is_floating_point else "int"
 
 
 def _as_tensor(value) -> torch.Tensor:
@@ -150,7 +171,11 @@ def _trace_flat(fn: Callable[[Tensors], Tensors], ops: Tensors):
 def _traced_switch(index: torch.Tensor, flats: Sequence[_Flat], ops: Tensors, what):
     with paused_tracing():
         traced = [_trace_flat(f, ops) for f in flats]
-        _check_alike(what, flats)
+        wide = _common_types(what, flats)
+        if wide is not None:
+            for f in flats:
+                f.casts = wide
+            traced = [_trace_flat(f, ops) for f in flats]
         chosen = traced[-1]
         for branch in traced[-2::-1]:
             chosen = _scripted_if(branch, chosen)
@@ -373,7 +398,9 @@ class _ControlFlow:
             values, out = flats[chosen[0]].run(ops)
             return self._close(state, slots, values, out)
         results = [flats[i](_clones(ops)) for i in chosen]
-        _check_alike(what, [flats[i] for i in chosen])
+        wide = _common_types(what, [flats[i] for i in chosen])
+        if wide is not None:
+            results = [[x.to(t) for x, t in zip(r, wide)] for r in results]
         merged = results[-1]
         for i, result in list(zip(chosen, results))[-2::-1]:
             merged = _where(index == i, result, merged)
@@ -407,8 +434,10 @@ class TracingCond(_ControlFlow):
         condition: a bool, or a tensor of one element per lane.
 
         Returns the function's result; with a state `(new_state, result)`, or
-        `new_state` where the result is None. Raises TypeError where the
-        branches' results differ in structure, shape or dtype and both run,
+        `new_state` where the result is None. Where both branches run, or are
+        traced, a value that is int32 after one and int64 after the other
+        comes as int64 (and so for floats). Raises TypeError where the
+        branches' results differ in structure, shape, or kind of dtype,
         RuntimeError for a write to a nonlocal.
         """
         state, slots, args = self._open((cond, *x))

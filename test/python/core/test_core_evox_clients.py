@@ -222,3 +222,46 @@ def test_saves(tmp_path):
 
     assert torch.equal(got["here"], got["there"])
     assert torch.equal(got["one"], got["other"]) and got["one"].numel()
+
+
+def test_all_algorithms(tmp_path):
+    """Every algorithm that EvoX exports, with EvalMonitor, scripted."""
+    both(
+        """
+        import inspect
+        import evox.algorithms as A
+        values = dict(
+            pop_size=20, lb=lb, ub=ub, center_init=torch.ones(5), sigma=1.0,
+            init_mean=torch.ones(5), init_covar=torch.eye(5), init_std=torch.ones(5),
+            mean_init=torch.ones(5), learning_rate=0.05, noise_stdev=0.1,
+            temperature=1.0, optimizer="adam",
+        )
+        for name in A.__all__:
+            parameters = inspect.signature(getattr(A, name).__wrapped__.__init__).parameters
+            kw = {p: values[p] for p in parameters if p in values}
+            missing = [p for p, v in parameters.items() if v.default is v.empty and
+                       p not in kw and p not in ("self", "n_objs")]
+            kw.update({p: 0.05 if p in ("lr", "noise_std") else 1 for p in missing})
+            many = "n_objs" in parameters
+            if many:
+                kw.update(n_objs=3, lb=torch.zeros(5), ub=torch.ones(5))
+            if name == "ESMC":
+                kw["pop_size"] = 21
+            try:
+                torch.manual_seed(1)
+                wf = StdWorkflow()
+                wf.setup(getattr(A, name)(**kw), DTLZ2(d=5, m=3) if many else Ackley(),
+                         monitor=EvalMonitor(multi_obj=many))
+            except (AssertionError, AttributeError, TypeError):
+                continue  # not these arguments, with either core
+            torch.manual_seed(2)
+            wf.init_step()
+            for i in range(4):
+                wf.step()
+            history = wf.get_submodule("monitor").get_fitness_history()
+            results[name] = torch.cat([x.flatten() for x in history])
+        assert len(results) >= 27, sorted(results)
+        """,
+        tmp_path,
+        algorithms="PSO",
+    )
