@@ -233,9 +233,12 @@ def put_state(program, state):
             program.set(name, value)
 
 
+GENERATOR = "__generator__"  # its bytes are those of torch.get_rng_state()
+
+
 def lockstep(case, steps, seed=42, tally=None):
     """Runs both side by side: each step from PyTorch's own state before it,
-    the generators kept in step by drawing the same numbers."""
+    generator included."""
     tally = tally or Tally()
     workflow = case.build()
     program = compile_case(case, workflow)
@@ -249,6 +252,10 @@ def lockstep(case, steps, seed=42, tally=None):
             theirs = compare_state(program, workflow, tally,
                                    f"{case}: {entry} {step}")
             put_state(program, theirs)
+            after = torch.get_rng_state()
+            assert torch.equal(program.get(GENERATOR), after), \
+                f"{case}: {entry} {step}: the generators have parted"
+            program.set(GENERATOR, after)
     return tally
 
 

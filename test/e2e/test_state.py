@@ -25,8 +25,10 @@ CASES = [Case("PSO", "Ackley", pop=40, dim=6),
 
 
 def same(one, other):
-    """Every bit of the state, without a tolerance."""
+    """Every bit of the state, without a tolerance; the generator too."""
     ours, theirs = one.state_dict(), other.state_dict()
+    for program, state in ((one, ours), (other, theirs)):
+        state["generator"] = program.get(evox_cases.GENERATOR)
     assert ours.keys() == theirs.keys()
     return all(torch.equal(evox_cases.bits(ours[name]),
                            evox_cases.bits(theirs[name])) for name in ours)
@@ -46,9 +48,6 @@ def test_run_is_n_calls(case):
     one.run("step", 37)
     for _ in range(37):
         other.step()
-    assert same(one, other)
-    one.step()  # the generators are in the same place too
-    other.step()
     assert same(one, other)
 
 
@@ -83,9 +82,6 @@ def test_continue_in_a_new_process(case, rng, tmp_path):
                     tmp_path / "end.safetensors"], check=True)
     other = program.new_instance()
     other.load(tmp_path / "end.safetensors")
-    assert same(whole, other)
-    whole.step()
-    other.step()
     assert same(whole, other)
 
 
@@ -185,6 +181,7 @@ def test_state_dict_round_trip(small):
     program, other = started(small), small.new_instance()
     program.run("step", 3)
     other.load_state_dict(program.state_dict())
+    other.set(evox_cases.GENERATOR, program.get(evox_cases.GENERATOR))
     assert same(program, other)
 
 
