@@ -108,13 +108,9 @@ extern "C" void evox_k_cumulative(evox_ctx *ctx, const evox_view *in,
     case Min:
       return extremes<T>(*in, to, dim, [](auto x, auto y) { return x <= y; });
     case LogSumExp:
-      if constexpr (isFloat<T>) {
-        using M = Opmath<T>;
-        // PyTorch keeps the running value in the element type.
-        return scan<T>(*in, to, dim, M(-INFINITY), [](M a, T b) {
-          return M(T(logAddExp(M(b), a)));
-        });
-      }
+      if constexpr (isFloat<T>)
+        return scan<T>(*in, to, dim, S(-INFINITY),
+                       [](S a, T b) { return logAddExp(S(b), a); });
       break;
     }
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "cumulative: no kind %lld of %s",

@@ -113,9 +113,9 @@ class Instance:
     def seed(self, seed):
         assert self.api.seed(self.handle, seed) == 0
 
-    def kernel(self, name, views, integers=(), numbers=()):
+    def kernel(self, name, tensors, integers=(), numbers=()):
         """Runs it on the tensors, the outputs among them."""
-        views = (View * len(views))(*[view(v) for v in views])
+        views = (View * len(tensors))(*[view(t) for t in tensors])
         status = self.library.test_kernel(
             self.handle,
             name.encode(),

@@ -1,0 +1,203 @@
+# ===- test_lapack.py - Dense factorisations --------------------------------===#
+#
+# Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===#
+
+import os
+
+import pytest
+import torch
+from runtime_testlib import Failure, Instance, path
+
+if not os.path.exists(path("evox_runtime_testlib_lapack")):
+    pytest.skip("built without LAPACK", allow_module_level=True)
+
+DTYPES = [torch.float32, torch.float64]
+BATCHES = [(), (3,), (2, 0), (2, 3)]
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return Instance("evox_runtime_testlib_lapack", seed=1)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(4)
+
+
+def near(a, b, factor=100):
+    assert a.shape == b.shape
+    if a.numel():
+        scale = max(1.0, b.abs().max().item())
+        assert (a - b).abs().max().item() <= factor * torch.finfo(a.dtype).eps * scale
+
+
+def empty(*shapes, like):
+    return [torch.empty(s, dtype=like.dtype) for s in shapes]
+
+
+def strided(x):
+    """The same matrices, stored by columns."""
+    return x.mT.contiguous().mT
+
+
+def matrices(batch, m, n, dtype):
+    x = torch.randn(*batch, m, n, dtype=dtype)
+    return [x, strided(x)] if x.numel() else [x]
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_cholesky(ours, dtype, batch):
+    for n in [0, 1, 5, 40]:
+        for x in matrices(batch, n, n, dtype):
+            a = x @ x.mT + n * torch.eye(n, dtype=dtype)
+            for upper in [False, True]:
+                (f,), info = empty(a.shape, like=a), torch.full(batch, 9, dtype=torch.int32)
+                ours.kernel("cholesky", [a, f, info], (upper,))
+                assert (info == 0).all()
+                near(f, torch.linalg.cholesky(a, upper=upper))
+                assert torch.equal(f, f.triu() if upper else f.tril())
+    bad = -torch.eye(3, dtype=dtype)
+    info = torch.zeros((), dtype=torch.int32)
+    ours.kernel("cholesky", [bad, bad.clone(), info], (0,))
+    assert info.item() == 1
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_eigh(ours, dtype, batch):
+    for n in [0, 1, 2, 5, 40]:
+        for x in matrices(batch, n, n, dtype):
+            for upper in [False, True]:  # only that half is read
+                w, v = empty((*batch, n), (*batch, n, n), like=x)
+                info = torch.full(batch, 9, dtype=torch.int32)
+                ours.kernel("eigh", [x, w, v, info], (upper,))
+                a = x.triu() + x.triu(1).mT if upper else x.tril() + x.tril(-1).mT
+                assert (info == 0).all()
+                near(w, torch.linalg.eigvalsh(a), 300)
+                near((v * w.unsqueeze(-2)) @ v.mT, a, 300)
+                near(v.mT @ v, torch.eye(n, dtype=dtype).expand_as(v))
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_qr(ours, dtype, batch):
+    for m, n in [(0, 0), (0, 3), (3, 0), (1, 1), (5, 3), (3, 5), (40, 40), (60, 7)]:
+        for a in matrices(batch, m, n, dtype):
+            for mode in ["reduced", "complete"]:
+                expected = torch.linalg.qr(a, mode=mode)
+                q, r = empty(expected.Q.shape, expected.R.shape, like=a)
+                ours.kernel("qr", [a, q, r])
+                near(q, expected.Q)
+                near(r, expected.R)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_svd(ours, dtype, batch):
+    for m, n in [(0, 0), (0, 3), (3, 0), (1, 1), (5, 3), (3, 5), (40, 40), (60, 7)]:
+        for a in matrices(batch, m, n, dtype):
+            k = min(m, n)
+            for full in [False, True]:
+                u, s, vh = empty(
+                    (*batch, m, m if full else k), (*batch, k), (*batch, n if full else k, n), like=a
+                )
+                info = torch.full(batch, 9, dtype=torch.int32)
+                ours.kernel("svd", [a, u, s, vh, info])
+                assert (info == 0).all()
+                near(s, torch.linalg.svdvals(a), 300)
+                near((u[..., :k] * s.unsqueeze(-2)) @ vh[..., :k, :], a, 300)
+                near(u.mT @ u, torch.eye(u.shape[-1], dtype=dtype).expand(*batch, -1, -1))
+                near(vh @ vh.mT, torch.eye(vh.shape[-2], dtype=dtype).expand(*batch, -1, -1))
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lu(ours, dtype, batch):
+    for m, n in [(0, 0), (0, 2), (1, 1), (5, 3), (3, 5), (40, 40)]:
+        for a in matrices(batch, m, n, dtype):
+            expected = torch.linalg.lu_factor(a)
+            (lu,) = empty(a.shape, like=a)
+            pivots = torch.empty((*batch, min(m, n)), dtype=torch.int32)
+            info = torch.full(batch, 9, dtype=torch.int32)
+            ours.kernel("lu", [a, lu, pivots, info])
+            assert torch.equal(pivots, expected.pivots) and (info == 0).all()
+            near(lu, expected.LU, 1000)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_solve(ours, dtype, batch):
+    for n, k in [(0, 0), (0, 2), (3, 0), (1, 1), (5, 3), (40, 2)]:
+        for a in matrices(batch, n, n, dtype):
+            a = a + n * torch.eye(n, dtype=dtype)
+            b = torch.randn(*batch, n, k, dtype=dtype)
+            (x,), info = empty(b.shape, like=b), torch.full(batch, 9, dtype=torch.int32)
+            ours.kernel("solve", [a, b, x, info])
+            assert (info == 0).all()
+            near(x, torch.linalg.solve(a, b))
+    singular = torch.zeros(2, 2, dtype=dtype)
+    info = torch.zeros((), dtype=torch.int32)
+    ours.kernel("solve", [singular, singular, singular.clone(), info])
+    assert info.item() == 1
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_solve_triangular(ours, dtype, batch):
+    for n, k in [(0, 2), (3, 0), (1, 1), (5, 3)]:
+        for a in matrices(batch, n, n, dtype):
+            a = a + n * torch.eye(n, dtype=dtype)
+            b = torch.randn(*batch, n, k, dtype=dtype)
+            for upper in [False, True]:
+                for transposed in [False, True]:
+                    for unit in [False, True]:
+                        (x,) = empty(b.shape, like=b)
+                        ours.kernel("solve_triangular", [a, b, x], (upper, transposed, unit))
+                        half = a.triu() if upper else a.tril()
+                        expected = torch.linalg.solve_triangular(
+                            half.mT if transposed else half, b, upper=upper != transposed, unitriangular=unit
+                        )
+                        near(x, expected, 3000)
+    a = torch.tensor([[1.0, 2.0], [0.0, 0.0]], dtype=dtype)
+    b = torch.ones(2, 1, dtype=dtype)
+    x = torch.empty_like(b)
+    ours.kernel("solve_triangular", [a, b, x], (1, 0, 0))
+    assert torch.equal(x, torch.linalg.solve_triangular(a, b, upper=True))  # infinite
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lstsq(ours, dtype, batch):
+    for m, n, k in [(0, 2, 1), (2, 0, 1), (1, 1, 1), (7, 3, 2), (3, 7, 2), (30, 30, 1)]:
+        for a in matrices(batch, m, n, dtype):
+            b = torch.randn(*batch, m, k, dtype=dtype)
+            (x,), rank = empty((*batch, n, k), like=b), torch.full(batch, 9, dtype=torch.int64)
+            ours.kernel("lstsq", [a, b, x, rank], (), (-1.0,))
+            if min(m, n) == 0:
+                assert (rank == 0).all() and (x == 0).all()
+                continue
+            expected = torch.linalg.lstsq(a, b, driver="gelsy")
+            assert torch.equal(rank, expected.rank.expand(batch))
+            near(x, expected.solution, 20000)
+    flat = torch.ones(4, 3, dtype=dtype)  # of rank 1
+    x, rank = torch.empty(3, 1, dtype=dtype), torch.zeros((), dtype=torch.int64)
+    ours.kernel("lstsq", [flat, torch.ones(4, 1, dtype=dtype), x, rank], (), (-1.0,))
+    assert rank.item() == 1
+    near(x, torch.full((3, 1), 1 / 3, dtype=dtype))
+
+
+def test_wrong_dtype(ours):
+    a = torch.zeros(2, 2, dtype=torch.int32)
+    with pytest.raises(Failure, match="expected float32 or float64, got int32"):
+        ours.kernel("cholesky", [a, a.clone(), torch.zeros((), dtype=torch.int32)], (0,))
+
+
+def test_without_lapack():
+    with pytest.raises(Failure, match="no such kernel"):
+        Instance(seed=1).kernel("cholesky", [torch.eye(2), torch.eye(2), torch.zeros((), dtype=torch.int32)], (0,))
