@@ -128,6 +128,7 @@ def clone_function(fn: types.FunctionType) -> types.FunctionType:
 def method_names(cls: type) -> List[str]:
     """The methods of `cls` that are its own affair: not magic, not those of
     `nn.Module` and `ModuleBase`, not ignored, not proxies."""
+    from .jit_class import _WrapClassBase
     from .module import ModuleBase
 
     base = ModuleBase if issubclass(cls, ModuleBase) else nn.Module
@@ -140,7 +141,7 @@ def method_names(cls: type) -> List[str]:
         fn = plain_function(cls, name)
         if fn is None or is_ignored(fn) or hasattr(fn, "__evox_proxy_of__"):
             continue
-        if name == "forward" and fn is nn.Module.forward:
+        if fn is nn.Module.forward or fn is getattr(_WrapClassBase, name, None):
             continue
         out.append(name)
     return out

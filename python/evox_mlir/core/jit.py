@@ -266,15 +266,15 @@ class JitFunction:
 
     def _positional(self, args: tuple, kwargs: Dict[str, Any]) -> tuple:
         """All arguments in order; a trace knows no names."""
-        if not kwargs:
-            return tuple(args)
         args, kwargs = list(args), dict(kwargs)
         head = []
         if getattr(self.function, "is_empty_state", True) is False:
             head.append(args.pop(0) if args else kwargs.pop("state"))
-        bound = inspect.signature(unwrap_callable(self.chain.source.function)).bind(
-            *args, **kwargs
-        )
+        try:
+            signature = inspect.signature(unwrap_callable(self.chain.source.function))
+        except (TypeError, ValueError):  # a builtin
+            return (*head, *args)
+        bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         if bound.kwargs:
             raise TypeError(

@@ -235,6 +235,11 @@ def _state_of_name(name, value, cell, out, seen_functions):
     elif isinstance(value, torch.Tensor):
         if cell is not None:
             out.append(CellSlot(cell, name))
+    elif hasattr(value, "__evox_captures__"):
+        for slot in value.__evox_captures__():
+            if slot.key.startswith("self."):
+                slot.key = name + slot.key.removeprefix("self")
+            out.append(slot)
     elif callable(value) and not isinstance(value, type):
         inner = unwrap_callable(value)
         if inspect.ismethod(inner) and isinstance(inner.__self__, nn.Module):
@@ -268,9 +273,8 @@ def capture(fn: Callable, nonlocals: bool = True) -> List[Any]:
     `t` (left out with `nonlocals=False`). Tensors in global variables are
     constants. A key that two places would share gets a number appended.
     """
-    explicit = getattr(fn, "__evox_captures__", None)
-    if explicit is not None:
-        return explicit()
+    if hasattr(fn, "__evox_captures__"):
+        return fn.__evox_captures__()
     fn = unwrap_callable(fn)
     found: List[Any] = []
     seen: set = set()

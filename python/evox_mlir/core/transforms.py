@@ -137,6 +137,10 @@ class TransformedFunction:
         self.__name__ = getattr(plain, "__name__", type(plain).__name__)
 
     @property
+    def __evox_function__(self):
+        return self.inner
+
+    @property
     def chain(self) -> Chain:
         below = chain_of(self.inner)
         return Chain(below.source, below.transforms + (self.transform,))
