@@ -25,10 +25,24 @@ def build(tree, flat):
     if kind == "list":
         return [build(child, flat) for child in value]
     if kind == "dict":
-        return {name: build(child, flat) for name, child in value.items()}
+        # JSON's objects come sorted; tensors are numbered as Python met them.
+        return {name: build(child, flat) for name, child in
+                sorted(value.items(), key=lambda item: _first(item[1]))}
     if kind == "value":
         return value
     raise ValueError(f"unknown structure {kind!r} in the signature")
+
+
+def _first(tree):
+    """The least index in a structure; one without any goes last."""
+    if tree is None:
+        return float("inf")
+    (kind, value), = tree.items()
+    if kind == "tensor":
+        return value
+    children = value.values() if kind == "dict" else \
+        value if kind in ("tuple", "list") else ()
+    return min(map(_first, children), default=float("inf"))
 
 
 def flatten(tree, value, what, flat):

@@ -138,6 +138,9 @@ TREE = {"tuple": [{"tensor": 1}, {"dict": {"a": {"tensor": 0}, "b": None}},
 
 def test_trees():
     assert _tree.build(TREE, "xyz") == ("y", {"a": "x", "b": None}, [3, "z"])
+    tree = {"dict": {"a": None, "b": {"tuple": [{"tensor": 1}]},
+                     "c": {"tensor": 0}}}
+    assert list(_tree.build(tree, "xy")) == ["c", "b", "a"]
     flat = {}
     _tree.flatten(TREE, ("y", {"b": None, "a": "x"}, [3, "z"]), "f", flat)
     assert {i: value for i, (value, _) in flat.items()} == \
