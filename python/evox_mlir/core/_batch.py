@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any, List, Optional
 
 import torch
@@ -16,7 +15,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ._indexing import traced_indexing
+from ._indexing import func_vmap
 from .state import capture, paused_tracing, unwrap_callable, where_defined
 
 
@@ -167,22 +166,13 @@ def call(func, transform, args, kwargs):
         return func(*pytree.tree_unflatten(list(xs), spec), **kwargs)
 
     try:
-        with warnings.catch_warnings():
-            if torch.jit.is_tracing():
-                # torch.func.vmap compares sizes, which a trace remarks on.
-                warnings.filterwarnings(
-                    "ignore",
-                    category=torch.jit.TracerWarning,
-                    module=r"torch\._functorch",
-                )
-                flat = traced_indexing(flat)
-            return torch.func.vmap(
-                flat,
-                in_dims=dims,
-                out_dims=t.out_dims,
-                randomness=t.randomness,
-                chunk_size=t.chunk_size,
-            )(*values)
+        return func_vmap(
+            flat,
+            in_dims=dims,
+            out_dims=t.out_dims,
+            randomness=t.randomness,
+            chunk_size=t.chunk_size,
+        )(*values)
     except RuntimeError as e:
         if any(s in str(e) for s in _CONTROL_FLOW):
             e.add_note(

@@ -14,7 +14,7 @@ size 1.
 
 from __future__ import annotations
 
-import functools
+import warnings
 from typing import Any, Callable, List
 
 import torch
@@ -110,12 +110,24 @@ class _LaneIndexing(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def traced_indexing(function: Callable) -> Callable:
-    """`function`, run with the indexing above."""
+def func_vmap(function: Callable, **options) -> Callable:
+    """`torch.func.vmap` that also works while tracing."""
 
-    @functools.wraps(function)
-    def wrapped(*args, **kwargs):
-        with _LaneIndexing():
-            return function(*args, **kwargs)
+    def call(*args):
+        if not torch.jit.is_tracing():
+            return torch.func.vmap(function, **options)(*args)
 
-    return wrapped
+        def inside(*args):
+            with _LaneIndexing():
+                return function(*args)
+
+        with warnings.catch_warnings():
+            # torch.func.vmap compares sizes, which a trace remarks on.
+            warnings.filterwarnings(
+                "ignore",
+                category=torch.jit.TracerWarning,
+                module=r"torch\._functorch|evox_mlir\.core\._indexing",
+            )
+            return torch.func.vmap(inside, **options)(*args)
+
+    return call

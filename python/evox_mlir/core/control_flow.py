@@ -30,6 +30,7 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 import torch
 from torch.utils import _pytree as pytree
 
+from ._indexing import func_vmap
 from .module import raise_on_writes
 from .state import (
     CellSlot,
@@ -268,7 +269,7 @@ def _lowered_while(cond, body, ops: Tensors) -> Tensors:
                 batched.append(t.unsqueeze(0).expand(lanes, *t.shape))
 
         def over_lanes(fn):
-            return torch.func.vmap(fn, randomness=randomness)
+            return func_vmap(fn, randomness=randomness)
 
         def test(xs: Tensors):
             active, values = xs[0], list(xs[1:])
