@@ -38,12 +38,14 @@ class Entry:
         self.phases = {phase["phase"]: phase for phase in data["phases"]}
         self.n_results = max(
             (len(p["results"]) for p in self.phases.values()), default=0)
-        # The parameters that Python's caller sees: nested ones have no name
-        # of their own in the flat list.
-        self.parameters = data.get("parameters") or [
-            self.args[child["tensor"]].name
-            if child and "tensor" in child else f"argument {i}"
-            for i, child in enumerate(self.args_tree["tuple"])]
+        # The parameters that Python's caller sees; what is nested in one is
+        # named after it, as in "x.0".
+        self.parameters = []
+        for i, child in enumerate(self.args_tree["tuple"]):
+            index = _tree.first(child)
+            self.parameters.append(
+                f"argument {i}" if index is None
+                else self.args[index].name.partition(".")[0])
 
     def flatten(self, args, kwargs):
         """{index: (value, what)} of a call's arguments."""

@@ -6,6 +6,7 @@
 """Nested structures as the signature writes them.
 
     {"tensor": i}                   the i-th flat tensor
+    {"tensor": i, "number": "int"}  a Python number, passed as one
     {"tuple": [...]}, {"list": [...]}, {"dict": {name: ...}}
     {"value": constant}, None       what needs no tensor
 """
@@ -17,9 +18,9 @@ def build(tree, flat):
     """The structure, with flat[i] in place of {"tensor": i}."""
     if tree is None:
         return None
-    (kind, value), = tree.items()
+    kind, value = _node(tree)
     if kind == "tensor":
-        return flat[value]
+        return flat[value].item() if "number" in tree else flat[value]
     if kind == "tuple":
         return tuple(build(child, flat) for child in value)
     if kind == "list":
@@ -27,22 +28,31 @@ def build(tree, flat):
     if kind == "dict":
         # JSON's objects come sorted; tensors are numbered as Python met them.
         return {name: build(child, flat) for name, child in
-                sorted(value.items(), key=lambda item: _first(item[1]))}
-    if kind == "value":
-        return value
-    raise ValueError(f"unknown structure {kind!r} in the signature")
+                sorted(value.items(), key=_place)}
+    return value
 
 
-def _first(tree):
-    """The least index in a structure; one without any goes last."""
+def _place(item):
+    index = first(item[1])
+    return float("inf") if index is None else index
+
+
+def _node(tree):
+    return next((kind, tree[kind]) for kind in
+                ("tensor", "tuple", "list", "dict", "value") if kind in tree)
+
+
+def first(tree):
+    """The least index in a structure, or None."""
     if tree is None:
-        return float("inf")
-    (kind, value), = tree.items()
+        return None
+    kind, value = _node(tree)
     if kind == "tensor":
         return value
     children = value.values() if kind == "dict" else \
         value if kind in ("tuple", "list") else ()
-    return min(map(_first, children), default=float("inf"))
+    return min((i for i in map(first, children) if i is not None),
+               default=None)
 
 
 def flatten(tree, value, what, flat):
@@ -51,7 +61,7 @@ def flatten(tree, value, what, flat):
         if value is not None:
             raise ArgumentError(f"{what}: expected None, got {value!r}")
         return
-    (kind, children), = tree.items()
+    kind, children = _node(tree)
     if kind == "tensor":
         flat[children] = (value, what)
     elif kind in ("tuple", "list"):
@@ -75,10 +85,7 @@ def flatten(tree, value, what, flat):
         by_name = {str(key): item for key, item in value.items()}
         for name, child in children.items():
             flatten(child, by_name[name], f"{what}[{name!r}]", flat)
-    elif kind == "value":
-        if value != children:
-            raise ArgumentError(
-                f"{what}: the program was compiled for {children!r}, got "
-                f"{value!r}")
-    else:
-        raise ValueError(f"unknown structure {kind!r} in the signature")
+    elif value != children:
+        raise ArgumentError(
+            f"{what}: the program was compiled for {children!r}, got "
+            f"{value!r}")

@@ -33,6 +33,10 @@ class Counter(torch.nn.Module):
         return {"sum": x.sum(), "both": (x, [x + 1, x - 1])}, 3
 
     @torch.jit.export
+    def count(self, x):
+        return int((x > 2).sum()), x.shape[0]
+
+    @torch.jit.export
     def clear(self):
         self.total.zero_()
 
@@ -47,7 +51,8 @@ X = torch.arange(6.0).reshape(2, 3)
 @pytest.fixture(scope="module")
 def compiled():
     return evox_mlir.compile(Counter(), {
-        "forward": (X, 1.0), "nested": (X,), "clear": (), "run": ()})
+        "forward": (X, 1.0), "nested": (X,), "count": (X,),
+        "clear": (), "run": ()})
 
 
 @pytest.fixture
@@ -82,6 +87,11 @@ def test_structure_of_results(program):
     assert torch.equal(tensors["sum"], X.sum())
     assert torch.equal(whole, X)
     assert torch.equal(more, X + 1) and torch.equal(less, X - 1)
+
+
+def test_python_numbers_come_back_as_such(program):
+    result = program.count(X)
+    assert result == (3, 2) and all(isinstance(n, int) for n in result)
 
 
 def test_entry_point_with_a_name_of_ours(program):
@@ -127,7 +137,7 @@ def test_load_state_dict_is_strict(program):
 def test_signature(program):
     signature = program.signature
     assert {entry["name"] for entry in signature["entries"]} == \
-        {"forward", "nested", "clear", "run"}
+        {"forward", "nested", "count", "clear", "run"}
     assert signature["options"]["rng"] == "torch"
     kinds = {slot["name"]: slot["kind"] for slot in signature["state"]}
     assert kinds["total"] == "mutable" and kinds["weight"] == "parameter"

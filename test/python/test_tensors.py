@@ -141,6 +141,8 @@ def test_trees():
     tree = {"dict": {"a": None, "b": {"tuple": [{"tensor": 1}]},
                      "c": {"tensor": 0}}}
     assert list(_tree.build(tree, "xy")) == ["c", "b", "a"]
+    number = _tree.build({"tensor": 0, "number": "int"}, [torch.tensor(3)])
+    assert number == 3 and isinstance(number, int)
     flat = {}
     _tree.flatten(TREE, ("y", {"b": None, "a": "x"}, [3, "z"]), "f", flat)
     assert {i: value for i, (value, _) in flat.items()} == \
