@@ -19,6 +19,7 @@ import builtins
 import dis
 import functools
 import inspect
+import operator
 import types
 import weakref
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
@@ -296,19 +297,20 @@ class _Pair:
 
     def push(self):
         for name in self.names:
-            value = self._python(name)
-            if not _same(value, self.last[name]):
-                try:
-                    self.script.setattr(name, value)
-                except RuntimeError as e:  # another type than was compiled
-                    raise _StructureChanged from e
-                self.last[name] = _snapshot(value)
+            value, last = self._python(name), self.last[name]
+            if value is last or _same(value, last):
+                continue
+            try:
+                self.script.setattr(name, value)
+            except RuntimeError as e:  # another type than was compiled
+                raise _StructureChanged from e
+            self.last[name] = _snapshot(value)
 
     def pull(self):
-        d = self.module.__dict__
+        d, get = self.module.__dict__, self.script.getattr
         for name in self.names:
-            value = self.script.getattr(name)
-            if _same(value, self.last[name]):
+            value, last = get(name), self.last[name]
+            if value is last or _same(value, last):
                 continue
             for table in (d["_parameters"], d["_buffers"], d):
                 if name in table:
@@ -332,7 +334,10 @@ def _same(value, last) -> bool:
     if type(value) is not type(last):
         return False
     if isinstance(value, (list, tuple)):
-        return len(value) == len(last) and all(map(_same, value, last))
+        # Tensors in long lists are nearly always the very same.
+        return len(value) == len(last) and (
+            all(map(operator.is_, value, last)) or all(map(_same, value, last))
+        )
     if isinstance(value, dict):
         return value.keys() == last.keys() and all(
             _same(v, last[k]) for k, v in value.items()

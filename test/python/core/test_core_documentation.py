@@ -379,3 +379,26 @@ def test_jit_class_traced():
     # The branch was taken once and for all, as torch's trace does.
     q = torch.full((10, 2), 0.1)
     assert torch.equal(mine.h(q), exp.h(q))
+
+
+# docs/core.md -------------------------------------------------------------------
+
+
+def test_our_page(tmp_path, monkeypatch):
+    """The program at the top of docs/core.md runs."""
+    import pathlib
+    import re
+    import sys
+
+    page = pathlib.Path(__file__).resolve().parents[3] / "docs" / "core.md"
+    program = re.search(r"```python\n(import torch.*?)```", page.read_text(), re.S)
+    path = tmp_path / "page_of_core.py"
+    path.write_text(program.group(1))
+    monkeypatch.syspath_prepend(tmp_path)
+    import page_of_core
+
+    sys.modules.pop("page_of_core")
+    assert page_of_core.state["self.x"].shape == (8, 3)
+    assert str(page_of_core.many.chain) == (
+        "vmap(in_dims=0, out_dims=0) of use_state of method step of Walk"
+    )
