@@ -1,0 +1,78 @@
+//===- CommandLine.cpp - Options of the importer --------------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Import/CommandLine.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/ManagedStatic.h"
+#include <algorithm>
+
+using namespace llvm;
+
+namespace {
+struct Options {
+  cl::OptionCategory category{"Import options", "What is taken from a TorchScript module"};
+  cl::list<std::string> methods{
+      "method", cl::desc("A method to export; may be given again. Default: every public "
+                         "method without arguments, else forward. Example: --method=step"),
+      cl::value_desc("NAME"), cl::cat(category)};
+  cl::list<std::string> inputs{
+      "input", cl::desc("Types of a method's arguments; ? leaves a dimension open. "
+                        "Example: --input=\"forward:float32[8,2],int64[]\""),
+      cl::value_desc("METHOD:TYPES"), cl::cat(category)};
+  cl::opt<int64_t> unroll{
+      "unroll-limit", cl::init(8), cl::cat(category), cl::value_desc("N"),
+      cl::desc("Loops of at most N known iterations are unrolled. Example: --unroll-limit=0")};
+  cl::opt<std::string> dtype{
+      "default-dtype", cl::init("float32"), cl::cat(category), cl::value_desc("DTYPE"),
+      cl::desc("What torch.get_default_dtype() was. Example: --default-dtype=float64")};
+};
+} // namespace
+
+static ManagedStatic<Options> options;
+
+void evox::registerImportOptions() { *options; }
+
+evox::ImportOptions evox::importOptions() {
+  ImportOptions result;
+  result.methods.assign(options->methods.begin(), options->methods.end());
+  for (StringRef input : options->inputs) {
+    auto [method, types] = input.split(':');
+    if (!input.contains(':')) {
+      errs() << "error: --input=" << input
+             << ": expected METHOD:TYPES, such as forward:float32[8,2]\n";
+      exit(1);
+    }
+    result.inputs[method.str()] = types.str();
+  }
+  result.unrollLimit = options->unroll;
+  result.defaultDType = options->dtype;
+  if (result.defaultDType != "float32" && result.defaultDType != "float64") {
+    errs() << "error: --default-dtype=" << result.defaultDType
+           << ": expected float32 or float64\n";
+    exit(1);
+  }
+  return result;
+}
+
+bool evox::takeStatsFlag(int &argc, char **argv) {
+  auto isStats = [](const char *arg) {
+    return StringRef(arg) == "--stats" || StringRef(arg) == "-stats";
+  };
+  char **end = std::remove_if(argv + 1, argv + argc, isStats);
+  bool found = end != argv + argc;
+  argc = end - argv;
+  argv[argc] = nullptr;
+  return found;
+}
+
+void evox::ImportStats::print(raw_ostream &os) const {
+  os << "libtorch " << format("%.3f s", libtorchSeconds) << ", import "
+     << format("%.3f s", importSeconds) << ", " << operations << " operations, "
+     << phases << (phases == 1 ? " phase\n" : " phases\n");
+}

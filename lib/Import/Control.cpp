@@ -1,0 +1,706 @@
+//===- Control.cpp - Branches, loops and what they change ---===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// A branch that the data decides is walked both ways. Everything Python code
+// can change (storages, lists, attributes) is a cell; the journal remembers
+// what a cell held before, so each branch starts from the same world, and the
+// cells that a branch changed become results of the evox.if.
+
+#include "Interpreter.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace evox;
+using namespace evox::import;
+
+//===----------------------------------------------------------------------===//
+// Cells
+//===----------------------------------------------------------------------===//
+
+bool Interpreter::Cell::operator<(const Cell &o) const {
+  const void *a = storage   ? (const void *)storage.get()
+                  : container ? (const void *)container.get()
+                              : (const void *)object.get();
+  const void *b = o.storage   ? (const void *)o.storage.get()
+                  : o.container ? (const void *)o.container.get()
+                                : (const void *)o.object.get();
+  return std::tie(kind, a, name) < std::tie(o.kind, b, o.name);
+}
+
+Interpreter::Content Interpreter::contentOf(const Cell &cell) {
+  Content c;
+  switch (cell.kind) {
+  case Cell::StorageCell: c.value = cell.storage->value; break;
+  case Cell::ItemsCell: c.items = cell.container->items; break;
+  case Cell::AttributeCell: c.attribute = *cell.object->find(cell.name); break;
+  case Cell::HandleCell: c.value = cell.container->handle; break;
+  }
+  return c;
+}
+
+void Interpreter::restore(const Cell &cell, const Content &content) {
+  switch (cell.kind) {
+  case Cell::StorageCell:
+    cell.storage->value = content.value;
+    ++cell.storage->version;
+    break;
+  case Cell::ItemsCell: cell.container->items = content.items; break;
+  case Cell::AttributeCell: *cell.object->find(cell.name) = content.attribute; break;
+  case Cell::HandleCell: cell.container->handle = content.value; break;
+  }
+}
+
+void Interpreter::record(Cell cell) {
+  if (journal.empty())
+    return;
+  Frame &frame = *journal.back();
+  uint64_t birth = cell.storage     ? cell.storage->birth
+                   : cell.container ? cell.container->birth
+                                    : cell.object->birth;
+  if (birth < frame.start && !frame.cells.count(cell))
+    frame.cells[cell] = contentOf(cell);
+}
+
+void Interpreter::setStorage(const std::shared_ptr<Storage> &storage, mlir::Value value) {
+  record({Cell::StorageCell, storage, nullptr, nullptr, ""});
+  storage->value = value;
+  storage->poison.clear();
+  ++storage->version;
+}
+
+void Interpreter::setItems(const std::shared_ptr<Container> &container,
+                           std::vector<Py> items) {
+  record({Cell::ItemsCell, nullptr, container, nullptr, ""});
+  container->items = std::move(items);
+}
+
+void Interpreter::setHandle(const std::shared_ptr<Container> &list, mlir::Value handle) {
+  record({Cell::HandleCell, nullptr, list, nullptr, ""});
+  list->handle = handle;
+}
+
+void Interpreter::setAttribute(const std::shared_ptr<Instance> &object,
+                               const std::string &name, Py v) {
+  Py *old = object->find(name);
+  if (!old) {
+    object->attributes.push_back({name, Py()});
+    old = &object->attributes.back().second;
+  }
+  record({Cell::AttributeCell, nullptr, nullptr, object, name});
+  *object->find(name) = std::move(v);
+}
+
+Interpreter::Frame Interpreter::runRegion(Block *block,
+                                          llvm::function_ref<void()> body) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(block);
+  Frame frame;
+  journal.push_back(&frame);
+  auto undo = [&] {
+    journal.pop_back();
+    for (auto &[cell, old] : frame.cells) {
+      Content now = contentOf(cell);
+      restore(cell, old);
+      old = std::move(now);
+    }
+  };
+  try {
+    body();
+  } catch (...) {
+    undo();
+    throw;
+  }
+  undo();
+  return frame;
+}
+
+//===----------------------------------------------------------------------===//
+// Merging
+//===----------------------------------------------------------------------===//
+
+/// Merges what several ways lead to: where they differ, an SSA value (a leaf)
+/// leaves each way. A merged value refers to its leaves by number until
+/// `resolve` puts in the values that the op gives.
+struct Interpreter::Merge {
+  Interpreter &in;
+  std::vector<Block *> blocks; ///< where way w ends
+  std::vector<SmallVector<mlir::Value>> leaves;
+  SmallVector<Type> types;
+  std::vector<std::pair<TensorRef, size_t>> tensors;
+  std::vector<std::pair<std::shared_ptr<Storage>, std::shared_ptr<Storage>>> aliases;
+
+  Merge(Interpreter &in, std::vector<Block *> blocks)
+      : in(in), blocks(std::move(blocks)), leaves(this->blocks.size()) {}
+
+  size_t ways() const { return blocks.size(); }
+
+  template <typename Fn> auto at(size_t way, Fn fn) {
+    OpBuilder::InsertionGuard guard(in.b);
+    in.b.setInsertionPointToEnd(blocks[way]);
+    return fn();
+  }
+
+  /// The type that both have: a dimension that differs becomes dynamic.
+  Type unify(Type a, Type b, const std::string &what) {
+    if (a == b)
+      return a;
+    auto x = dyn_cast<RankedTensorType>(a), y = dyn_cast<RankedTensorType>(b);
+    if (!x || !y || x.getElementType() != y.getElementType())
+      in.fail(what + " has a type that only the data decides");
+    if (x.getRank() != y.getRank())
+      in.fail(what + " has " + std::to_string(x.getRank()) + " or " +
+              std::to_string(y.getRank()) +
+              " dimensions, which only the data decides");
+    SmallVector<int64_t> shape;
+    for (auto [m, n] : llvm::zip(x.getShape(), y.getShape()))
+      shape.push_back(m == n ? m : ShapedType::kDynamic);
+    return RankedTensorType::get(shape, x.getElementType());
+  }
+
+  /// Adds one value per way; returns its number.
+  size_t leaf(ArrayRef<mlir::Value> values, const std::string &what) {
+    Type type = values[0].getType();
+    for (mlir::Value v : values.drop_front())
+      type = unify(type, v.getType(), what);
+    for (size_t w = 0; w < ways(); ++w) {
+      mlir::Value v = values[w];
+      if (v.getType() != type)
+        v = at(w, [&] { return tensor::CastOp::create(in.b, type, v).getResult(); });
+      leaves[w].push_back(v);
+    }
+    types.push_back(type);
+    return types.size() - 1;
+  }
+
+  mlir::Value scalarOf(const Py &v) {
+    return in.scalar(v, v.kind == Py::Int     ? DType::Int64
+                        : v.kind == Py::Float ? DType::Double
+                                                 : DType::Bool);
+  }
+
+  /// Stands for an unset variable, which is never read.
+  mlir::Value dummy(size_t way, const Py &like) {
+    return at(way, [&]() -> mlir::Value {
+      if (like.kind == Py::Tensor) {
+        SmallVector<int64_t> shape(like.tensor->type.getShape());
+        for (int64_t &d : shape)
+          d = ShapedType::isDynamic(d) ? 0 : d;
+        Py zero = Py::ofInt((int64_t)0);
+        SmallVector<Dim> sizes;
+        for (int64_t d : shape)
+          sizes.push_back(in.b.getIndexAttr(d));
+        return in.splat(sizes, like.tensor->dtype, zero);
+      }
+      Py zero;
+      zero.kind = like.kind;
+      return scalarOf(zero);
+    });
+  }
+
+  Py merge(std::vector<Py> vs, const std::string &what);
+
+  Content merge(const Cell &cell, std::vector<Content> cs) {
+    Content out;
+    if (cell.kind == Cell::StorageCell || cell.kind == Cell::HandleCell) {
+      SmallVector<mlir::Value> values;
+      for (Content &c : cs)
+        values.push_back(c.value);
+      bool same = llvm::all_equal(values);
+      out.value = values[0];
+      out.attribute.i = same ? -1 : (int64_t)leaf(values, "a tensor that is written in place");
+      return out;
+    }
+    if (cell.kind == Cell::AttributeCell) {
+      std::vector<Py> values;
+      for (Content &c : cs)
+        values.push_back(c.attribute);
+      out.attribute = merge(std::move(values), "attribute '" + cell.name + "'");
+      return out;
+    }
+    for (Content &c : cs)
+      if (c.items.size() != cs[0].items.size())
+        in.fail("a list has a length that only the data decides");
+    for (size_t i = 0; i < cs[0].items.size(); ++i) {
+      std::vector<Py> column;
+      for (Content &c : cs)
+        column.push_back(c.items[i]);
+      out.items.push_back(merge(std::move(column), "an element of a list"));
+    }
+    return out;
+  }
+
+  static void resolve(Py &v, ValueRange results) {
+    switch (v.kind) {
+    case Py::Int:
+    case Py::Float:
+    case Py::Bool:
+      if (v.s == "merged") {
+        v.ssa = results[v.i];
+        v.s.clear();
+      }
+      break;
+    case Py::List:
+    case Py::Tuple:
+    case Py::Dict:
+      if (v.s == "merged")
+        for (Py &item : v.items->items)
+          resolve(item, results);
+      v.s.clear();
+      break;
+    default:
+      break;
+    }
+  }
+  static void resolve(const Cell &cell, Content &c, ValueRange results) {
+    if (cell.kind == Cell::StorageCell || cell.kind == Cell::HandleCell) {
+      if (c.attribute.i >= 0)
+        c.value = results[c.attribute.i];
+    } else if (cell.kind == Cell::AttributeCell) {
+      resolve(c.attribute, results);
+    } else {
+      for (Py &item : c.items)
+        resolve(item, results);
+    }
+  }
+  void resolveTensors(ValueRange results) {
+    for (auto &[t, n] : tensors) {
+      t->storage->value = results[n];
+      t->sizes = in.sizesOf(results[n]);
+      if (t->type.hasStaticShape())
+        t->strides = in.contiguousStrides(t->type.getShape());
+    }
+  }
+  /// From here on the merged tensors may be the memory of those they came from.
+  void commitAliases() {
+    for (auto &[a, b] : aliases) {
+      a->maybeSame.push_back(b);
+      b->maybeSame.push_back(a);
+    }
+  }
+};
+
+static bool sameValue(const Py &a, const Py &b) {
+  if (a.kind != b.kind || a.ssa != b.ssa)
+    return false;
+  switch (a.kind) {
+  case Py::Int:
+  case Py::Bool: return a.ssa || a.i == b.i;
+  case Py::Float: return a.ssa || a.f == b.f || (a.f != a.f && b.f != b.f);
+  case Py::Complex: return a.f == b.f && a.imag == b.imag;
+  case Py::String:
+  case Py::Device:
+  case Py::Enum: return a.s == b.s;
+  case Py::Object: return a.object == b.object;
+  case Py::Function: return a.function == b.function;
+  case Py::Tensor: return a.tensor == b.tensor;
+  case Py::List:
+  case Py::Dict:
+  case Py::Tuple:
+    if (a.items == b.items)
+      return true;
+    if (a.kind != Py::Tuple || a.list().size() != b.list().size())
+      return false;
+    for (size_t i = 0; i < a.list().size(); ++i)
+      if (!sameValue(a.list()[i], b.list()[i]))
+        return false;
+    return true;
+  default: return true;
+  }
+}
+
+Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what) {
+  const Py *model = nullptr; // an unset variable takes the others' type
+  for (Py &v : vs) {
+    if (v.kind == Py::Poison)
+      return v;
+    if (v.kind != Py::Uninitialized && !model)
+      model = &v;
+  }
+  if (!model)
+    return vs[0];
+  if (llvm::all_of(vs, [&](Py &v) { return sameValue(v, *model); }))
+    return *model;
+  Py::Kind kind = model->kind;
+  for (Py &v : vs)
+    if (v.kind != kind && v.kind != Py::Uninitialized)
+      in.fail(what + " is " + kindName(kind) + " or " + kindName(v.kind) +
+              ", which only the data decides");
+  switch (kind) {
+  case Py::Int:
+  case Py::Float:
+  case Py::Bool: {
+    SmallVector<mlir::Value> values;
+    for (size_t w = 0; w < ways(); ++w)
+      values.push_back(vs[w].kind == Py::Uninitialized
+                           ? dummy(w, *model)
+                           : at(w, [&] { return scalarOf(vs[w]); }));
+    Py out;
+    out.kind = kind;
+    out.s = "merged";
+    out.ssa = values[0];
+    out.i = leaf(values, what);
+    return out;
+  }
+  case Py::Tensor: {
+    auto t = std::make_shared<Tensor>();
+    t->dtype = model->tensor->dtype;
+    t->requiresGrad = model->tensor->requiresGrad;
+    t->wrappedNumber = model->tensor->wrappedNumber;
+    t->storage = std::make_shared<Storage>();
+    SmallVector<mlir::Value> values;
+    for (size_t w = 0; w < ways(); ++w) {
+      if (vs[w].kind == Py::Uninitialized) {
+        values.push_back(dummy(w, *model));
+        continue;
+      }
+      if (vs[w].tensor->dtype != t->dtype)
+        in.fail(what + " is a tensor of " + dtypeName(t->dtype) + " or of " +
+                dtypeName(vs[w].tensor->dtype) + ", which only the data decides");
+      values.push_back(at(w, [&] { return in.read(vs[w].tensor); }));
+      aliases.push_back({t->storage, vs[w].tensor->storage});
+    }
+    size_t n = leaf(values, what);
+    t->type = llvm::cast<RankedTensorType>(types[n]);
+    t->storage->value = values[0];
+    tensors.push_back({t, n});
+    return Py::of(t);
+  }
+  case Py::List:
+  case Py::Tuple:
+  case Py::Dict: {
+    std::vector<Py> items;
+    for (Py &v : vs)
+      if (v.kind == Py::Uninitialized || v.list().size() != model->list().size())
+        in.fail(what + " is a " + kindName(kind) + " whose length only the data decides");
+    for (size_t i = 0; i < model->list().size(); ++i) {
+      std::vector<Py> column;
+      for (Py &v : vs)
+        column.push_back(v.list()[i]);
+      items.push_back(merge(std::move(column), "an element of " + what));
+    }
+    Py out = Py::ofItems(kind, std::move(items), model->items->type);
+    out.items->names = model->items->names;
+    out.s = "merged";
+    return out;
+  }
+  default:
+    in.fail(what + " is one of two values of kind " + kindName(kind) +
+            ", which only the data decides");
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Branches
+//===----------------------------------------------------------------------===//
+
+void Interpreter::runIf(const script::Node &node, std::vector<Py> &env) {
+  Py condition = env[node.inputs[0]];
+  if (condition.kind == Py::Poison) {
+    for (int output : node.outputs)
+      env[output] = Py::poison();
+    return;
+  }
+  if (condition.kind == Py::Tensor)
+    condition = item(condition.tensor);
+  if (condition.kind == Py::Int && condition.ssa)
+    condition = Py::ofBool(convert(condition.ssa, DType::Int64, DType::Bool));
+  if (condition.isStatic()) {
+    const script::Block &block = *node.blocks[condition.i ? 0 : 1];
+    runBlock(block, env);
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      env[node.outputs[i]] = env[block.outputs[i]];
+    return;
+  }
+
+  auto scratch = IfOp::create(b, TypeRange(), condition.ssa);
+  std::vector<Block *> blocks;
+  std::vector<std::vector<Py>> outputs(2);
+  Frame frames[2];
+  for (int w = 0; w < 2; ++w) {
+    Region &region = w ? scratch.getElseRegion() : scratch.getThenRegion();
+    region.getBlocks().clear();
+    blocks.push_back(new Block());
+    region.push_back(blocks.back());
+    frames[w] = runRegion(blocks.back(), [&] {
+      runBlock(*node.blocks[w], env);
+      for (int output : node.blocks[w]->outputs)
+        outputs[w].push_back(env[output]);
+    });
+  }
+  Merge merge(*this, blocks);
+  std::vector<Py> merged;
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    merged.push_back(merge.merge({outputs[0][i], outputs[1][i]},
+                                 "a variable that a branch sets"));
+  std::map<Cell, Content> cells;
+  for (int w = 0; w < 2; ++w)
+    for (auto &entry : frames[w].cells) {
+      const Cell &cell = entry.first;
+      if (cells.count(cell))
+        continue;
+      auto now = [&](int k) {
+        auto found = frames[k].cells.find(cell);
+        return found == frames[k].cells.end() ? contentOf(cell) : found->second;
+      };
+      cells[cell] = merge.merge(cell, {now(0), now(1)});
+    }
+
+  auto op = IfOp::create(b, TypeRange(merge.types), condition.ssa);
+  for (int w = 0; w < 2; ++w) {
+    Region &from = w ? scratch.getElseRegion() : scratch.getThenRegion();
+    Region &to = w ? op.getElseRegion() : op.getThenRegion();
+    to.getBlocks().clear();
+    to.takeBody(from);
+    merge.at(w, [&] { return YieldOp::create(b, merge.leaves[w]); });
+  }
+  scratch->erase();
+  merge.resolveTensors(op.getResults());
+  merge.commitAliases();
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    Merge::resolve(merged[i], op.getResults());
+    env[node.outputs[i]] = merged[i];
+  }
+  for (auto &[cell, content] : cells) {
+    Merge::resolve(cell, content, op.getResults());
+    record(cell);
+    restore(cell, content);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void Interpreter::runLoop(const script::Node &node, std::vector<Py> &env) {
+  const script::Block &body = *node.blocks[0];
+  Py trips = env[node.inputs[0]], condition = env[node.inputs[1]];
+  std::vector<Py> carried;
+  for (size_t i = 2; i < node.inputs.size(); ++i)
+    carried.push_back(env[node.inputs[i]]);
+  auto finish = [&] {
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      env[node.outputs[i]] = carried[i];
+  };
+  if (trips.kind == Py::Poison || condition.kind == Py::Poison) {
+    for (Py &v : carried)
+      v = Py::poison();
+    return finish();
+  }
+  if (trips.kind == Py::Tensor)
+    trips = item(trips.tensor);
+  if (condition.kind == Py::Tensor)
+    condition = item(condition.tensor);
+
+  constexpr int64_t kUnrollMost = 20000;
+  bool isCounted = !trips.isStatic() || trips.i < INT64_MAX;
+  bool triedLoop = false;
+  int64_t done = 0;
+  while (true) {
+    if (condition.isStatic() && !condition.i)
+      return finish();
+    if (trips.isStatic() && done >= trips.i)
+      return finish();
+    bool mustLoop = !condition.isStatic() || !trips.isStatic();
+    bool wantLoop = isCounted && trips.isStatic() && trips.i > options.unrollLimit;
+    if (mustLoop || (wantLoop && !triedLoop)) {
+      triedLoop = true;
+      size_t knownProblems = problems.size();
+      if (mustLoop) {
+        runStructuredLoop(node, env, carried, done, trips, condition);
+        return finish();
+      }
+      try {
+        if (runStructuredLoop(node, env, carried, done, trips, condition))
+          return finish();
+      } catch (ImportError &e) {
+        if (trips.i - done > kUnrollMost)
+          throw;
+      }
+      problems.resize(knownProblems);
+    }
+    if (done > kUnrollMost)
+      fail("a loop runs more than " + std::to_string(kUnrollMost) +
+           " times over values that are known when the program is compiled");
+    env[body.inputs[0]] = Py::ofInt(done);
+    for (size_t i = 0; i < carried.size(); ++i)
+      env[body.inputs[i + 1]] = carried[i];
+    runBlock(body, env);
+    condition = env[body.outputs[0]];
+    if (condition.kind == Py::Poison) {
+      for (Py &v : carried)
+        v = Py::poison();
+      return finish();
+    }
+    if (condition.kind == Py::Tensor)
+      condition = item(condition.tensor);
+    for (size_t i = 0; i < carried.size(); ++i)
+      carried[i] = env[body.outputs[i + 1]];
+    ++done;
+  }
+}
+
+bool Interpreter::runStructuredLoop(const script::Node &node,
+                                    std::vector<Py> &env,
+                                    std::vector<Py> &carried, int64_t done,
+                                    const Py &trips, const Py &condition) {
+  const script::Block &body = *node.blocks[0];
+  Block *before = b.getInsertionBlock();
+  Type i64Type = b.getI64Type();
+  // What the loop carries is found by walking its body until that stays as it
+  // is: first with everything as it comes in, then with what changed as
+  // arguments of the body.
+  std::vector<Py> entering = carried;
+  std::map<Cell, Content> enteringCells;
+  SmallVector<Type> types;
+  std::unique_ptr<Merge> merge;
+  for (int pass = 0; pass < 12; ++pass) {
+    auto scratch = WhileOp::create(b, TypeRange(), ValueRange());
+    for (Region *region : {&scratch.getBefore(), &scratch.getAfter()}) {
+      region->getBlocks().clear();
+      region->push_back(new Block());
+    }
+    struct Eraser {
+      Operation *op;
+      ~Eraser() { op->erase(); }
+    } eraser{scratch};
+    Block *block = &scratch.getAfter().front();
+    block->addArgument(i64Type, b.getLoc());
+    for (Type t : types)
+      block->addArgument(t, b.getLoc());
+    ValueRange arguments = ValueRange(block->getArguments()).drop_front();
+
+    Py nextCondition;
+    std::vector<Py> leaving;
+    Frame frame = runRegion(block, [&] {
+      if (merge)
+        merge->resolveTensors(arguments);
+      for (Py &v : entering)
+        Merge::resolve(v, arguments);
+      for (auto &[cell, content] : enteringCells) {
+        Merge::resolve(cell, content, arguments);
+        record(cell);
+        restore(cell, content);
+      }
+      env[body.inputs[0]] = Py::ofInt(mlir::Value(block->getArgument(0)));
+      for (size_t i = 0; i < carried.size(); ++i)
+        env[body.inputs[i + 1]] = entering[i];
+      runBlock(body, env);
+      nextCondition = env[body.outputs[0]];
+      if (nextCondition.kind == Py::Tensor)
+        nextCondition = item(nextCondition.tensor);
+      for (size_t i = 0; i < carried.size(); ++i)
+        leaving.push_back(env[body.outputs[i + 1]]);
+    });
+    if (nextCondition.kind == Py::Poison) {
+      for (Py &v : carried)
+        v = Py::poison();
+      return true;
+    }
+    auto next = std::make_unique<Merge>(*this, std::vector<Block *>{before, block});
+    std::vector<Py> merged;
+    for (size_t i = 0; i < carried.size(); ++i)
+      merged.push_back(next->merge({carried[i], leaving[i]},
+                                   "a variable that a loop changes"));
+    std::map<Cell, Content> cells;
+    for (auto &[cell, content] : frame.cells)
+      cells[cell] = next->merge(cell, {contentOf(cell), content});
+    bool isStable = merge && next->types == types &&
+                    cells.size() == enteringCells.size();
+    // A loop that changes nothing at all is stable at once.
+    isStable |= !merge && next->types.empty();
+    merge = std::move(next);
+    types = merge->types;
+    if (!isStable) {
+      entering = std::move(merged);
+      enteringCells = std::move(cells);
+      continue;
+    }
+    if (trips.isStatic() && condition.isStatic() && trips.i <= 256 &&
+        llvm::any_of(types, [](Type t) {
+          auto type = dyn_cast<RankedTensorType>(t);
+          return type && !type.hasStaticShape();
+        }))
+      return false; // unrolled, the shapes stay known
+    bool isCounted = nextCondition.isStatic() && nextCondition.i &&
+                     condition.isStatic() && done == 0;
+
+    OpBuilder::InsertionGuard guard(b);
+    ValueRange results;
+    Operation *after;
+    if (isCounted) {
+      mlir::Value zero = arith::ConstantIndexOp::create(b, 0);
+      mlir::Value one = arith::ConstantIndexOp::create(b, 1);
+      mlir::Value count = index(dim(trips));
+      auto op = scf::ForOp::create(b, zero, count, one, merge->leaves[0]);
+      op.getRegion().getBlocks().clear();
+      op.getRegion().takeBody(scratch.getAfter());
+      block->insertArgument(0u, b.getIndexType(), b.getLoc());
+      b.setInsertionPointToStart(block);
+      mlir::Value i = arith::IndexCastOp::create(b, i64Type, block->getArgument(0));
+      block->getArgument(1).replaceAllUsesWith(i);
+      block->eraseArgument(1);
+      b.setInsertionPointToEnd(block);
+      scf::YieldOp::create(b, merge->leaves[1]);
+      results = op.getResults();
+      after = op;
+    } else {
+      // Carried: the counter, the condition, the leaves.
+      mlir::Value first = arith::ConstantIntOp::create(b, done, 64);
+      mlir::Value go = condition.ssa ? condition.ssa
+                                     : arith::ConstantIntOp::create(b, condition.i, 1).getResult();
+      mlir::Value limit = i64(trips);
+      SmallVector<mlir::Value> inits = {first, go};
+      llvm::append_range(inits, merge->leaves[0]);
+      SmallVector<Type> all = {i64Type, b.getI1Type()};
+      llvm::append_range(all, types);
+      auto op = WhileOp::create(b, all, inits);
+      for (Region *region : {&op.getBefore(), &op.getAfter()})
+        region->getBlocks().clear();
+      Block *test = new Block();
+      op.getBefore().push_back(test);
+      for (Type t : all)
+        test->addArgument(t, b.getLoc());
+      op.getAfter().takeBody(scratch.getAfter());
+      block->insertArgument(1u, b.getI1Type(), b.getLoc());
+      b.setInsertionPointToEnd(test);
+      mlir::Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                               test->getArgument(0), limit);
+      more = arith::AndIOp::create(b, more, test->getArgument(1));
+      ConditionOp::create(b, more, test->getArguments());
+      b.setInsertionPointToEnd(block);
+      mlir::Value one = arith::ConstantIntOp::create(b, 1, 64);
+      mlir::Value i = arith::AddIOp::create(b, block->getArgument(0), one);
+      mlir::Value c = nextCondition.ssa
+                          ? nextCondition.ssa
+                          : arith::ConstantIntOp::create(b, nextCondition.i, 1).getResult();
+      SmallVector<mlir::Value> yields = {i, c};
+      llvm::append_range(yields, merge->leaves[1]);
+      YieldOp::create(b, yields);
+      results = op.getResults().drop_front(2);
+      after = op;
+    }
+    b.setInsertionPointAfter(after);
+    // The op stands before the scratch op, which the eraser removes.
+    b.setInsertionPointToEnd(before);
+    merge->resolveTensors(results);
+    merge->commitAliases();
+    for (size_t i = 0; i < carried.size(); ++i) {
+      Merge::resolve(merged[i], results);
+      carried[i] = merged[i];
+    }
+    for (auto &[cell, content] : cells) {
+      Merge::resolve(cell, content, results);
+      record(cell);
+      restore(cell, content);
+    }
+    return true;
+  }
+  fail("a loop's variables change their types from one iteration to the next");
+}

@@ -1,0 +1,933 @@
+//===- Module.cpp - Modules, slots, phases and entry points ---===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// A phase is the types of the tensor state plus the values of the Python
+// state. Every entry point is imported once for every phase that can be
+// reached; it says which phase it leads to. What would make the phases endless
+// is widened, and the import starts again: a Python number that keeps changing
+// becomes a slot, a dimension that keeps changing becomes dynamic, a list that
+// grows becomes a run-time list.
+
+#include "Phases.h"
+#include "evox/Import/TorchScript.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/JSON.h"
+#include <chrono>
+
+using namespace mlir;
+using namespace evox;
+using namespace evox::import;
+
+ModuleImporter::ModuleImporter(MLIRContext *context, script::Program &program,
+                               const ImportOptions &options, const Widening &widening)
+    : context(context), program(program), options(options), widening(widening),
+      in(context, program, options) {}
+
+//===----------------------------------------------------------------------===//
+// The module tree
+//===----------------------------------------------------------------------===//
+
+static std::string joined(StringRef path, StringRef name) {
+  return path.empty() ? name.str() : (path + "." + name).str();
+}
+
+std::shared_ptr<Instance> ModuleImporter::makeInstance(script::Object *object,
+                                                       const std::string &path) {
+  std::shared_ptr<Instance> &known = instances[object];
+  if (known)
+    return known;
+  known = std::make_shared<Instance>();
+  known->object = object;
+  known->path = path;
+  auto result = known;
+  order.push_back(result);
+  return result;
+}
+
+/// The description of an attribute's first value.
+Held ModuleImporter::holdConstant(const script::Constant &c, const std::string &path,
+                                  bool isParameter, bool isBuffer) {
+  using C = script::Constant;
+  Held h;
+  switch (c.kind) {
+  case C::Tensor: {
+    h.kind = Py::Tensor;
+    // One tensor object behind several attributes stays one.
+    h.slot = slotOf(path);
+    Interpreter::Slot &slot = in.slots[h.slot];
+    slot.dtype = c.tensor->dtype;
+    slot.isParameter = isParameter;
+    slot.requiresGrad = c.tensor->requiresGrad;
+    slot.kind = isParameter ? StateKind::Parameter
+                : isBuffer  ? StateKind::Mutable
+                            : StateKind::Constant;
+    h.type = RankedTensorType::get(c.tensor->sizes, elementType(context, c.tensor->dtype));
+    h.dtype = c.tensor->dtype;
+    h.requiresGrad = c.tensor->requiresGrad;
+    h.isParameter = isParameter;
+    slot.type = h.type;
+    slot.initial = resourceOf(*c.tensor, h.type);
+    slot.hasInitial = true;
+    auto [first, isNew] = aliases.try_emplace(c.identity, h.slot);
+    if (!isNew && in.slots[first->second].type == h.type)
+      h.sameAs = first->second;
+    h.strides.emplace(c.tensor->strides.begin(), c.tensor->strides.end());
+    return h;
+  }
+  case C::List:
+  case C::Tuple:
+  case C::Dict: {
+    h.kind = c.kind == C::List ? Py::List : c.kind == C::Tuple ? Py::Tuple : Py::Dict;
+    h.text = c.type;
+    h.names = c.names;
+    auto grow = widening.lists.find(path);
+    if (c.kind == C::List && grow != widening.lists.end()) {
+      h.slot = slotOf(path);
+      Interpreter::Slot &slot = in.slots[h.slot];
+      slot.isList = true;
+      slot.dtype = grow->second.second;
+      slot.type = ListType::get(context, grow->second.first);
+      for (const C &item : c.items)
+        slot.elements.push_back(resourceOf(
+            *item.tensor, RankedTensorType::get(item.tensor->sizes,
+                                                elementType(context, item.tensor->dtype))));
+      h.growing = true;
+      return h;
+    }
+    for (auto [i, item] : llvm::enumerate(c.items)) {
+      std::string name = std::to_string(i);
+      if (c.kind == C::Dict && i % 2)
+        name = c.items[i - 1].kind == C::String ? c.items[i - 1].s
+                                                : std::to_string(c.items[i - 1].i);
+      h.items.push_back(holdConstant(item, joined(path, name), false, isBuffer));
+    }
+    return h;
+  }
+  case C::Object:
+    h.kind = Py::Object;
+    h.object = makeInstance(c.object, path);
+    if (!held.count(h.object.get()))
+      holdAttributes(h.object);
+    return h;
+  case C::Generator:
+    h.kind = Py::Poison;
+    h.text = "a torch.Generator, which TorchScript cannot save";
+    return h;
+  case C::Unsupported:
+    h.kind = Py::Poison;
+    h.text = "a value of type '" + c.s + "', which is not supported";
+    return h;
+  case C::Int:
+  case C::Float:
+  case C::Bool:
+    if (widening.scalars.count(path)) {
+      h.kind = c.kind == C::Int ? Py::Int : c.kind == C::Float ? Py::Float : Py::Bool;
+      h.slot = slotOf(path);
+      Interpreter::Slot &slot = in.slots[h.slot];
+      slot.isPython = true;
+      slot.dtype = h.dtype = c.kind == C::Int ? DType::Int64 : c.kind == C::Float ? DType::Double : DType::Bool;
+      h.type = RankedTensorType::get({}, elementType(context, slot.dtype));
+      slot.type = h.type;
+      slot.hasInitial = true;
+      Builder b(context);
+      Attribute number = c.kind == C::Float ? Attribute(b.getF64FloatAttr(c.f))
+                         : c.kind == C::Int ? Attribute(b.getI64IntegerAttr(c.i))
+                                            : Attribute(b.getBoolAttr(c.i));
+      slot.initial = DenseElementsAttr::get(h.type, ArrayRef<Attribute>{number});
+      return h;
+    }
+    [[fallthrough]];
+  default:
+    h.constant = std::make_shared<Py>(in.fromConstant(c));
+    h.kind = h.constant->kind;
+    return h;
+  }
+}
+
+void ModuleImporter::holdAttributes(const std::shared_ptr<Instance> &object) {
+  auto &mine = held[object.get()];
+  for (const script::Attribute &a : object->object->attributes) {
+    Held h;
+    try {
+      h = holdConstant(a.value, joined(object->path, a.name), a.isParameter, a.isBuffer);
+    } catch (ImportError &e) {
+      h.kind = Py::Poison;
+      h.text = e.what();
+    }
+    mine.push_back({a.name, std::move(h)});
+  }
+}
+
+int ModuleImporter::slotOf(const std::string &path) {
+  auto [entry, isNew] = slotByPath.try_emplace(path, (int)in.slots.size());
+  if (isNew) {
+    in.slots.emplace_back();
+    in.slots.back().path = path;
+  }
+  return entry->second;
+}
+
+ElementsAttr ModuleImporter::resourceOf(const script::TensorData &data, RankedTensorType type) {
+  ArrayRef<char> bytes(*data.bytes);
+  if (data.dtype == DType::Bool || bytes.size() <= 64 * 8) {
+    if (data.dtype == DType::Bool) {
+      SmallVector<bool> values(bytes.begin(), bytes.end());
+      return DenseElementsAttr::get(type, ArrayRef<bool>(values));
+    }
+    if (bytes.empty())
+      return DenseElementsAttr::get(type, ArrayRef<Attribute>());
+    return DenseElementsAttr::getFromRawBuffer(type, bytes);
+  }
+  auto blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64, true);
+  return DenseResourceElementsAttr::get(type, "state", std::move(blob));
+}
+
+//===----------------------------------------------------------------------===//
+// From a phase to Python values and back
+//===----------------------------------------------------------------------===//
+
+mlir::Value Interpreter::loadSlot(int slot, Type type) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(entryBlock);
+  return LoadOp::create(b, type, symbolOf(slot));
+}
+
+static FlatSymbolRefAttr flat(MLIRContext *context, StringRef name) {
+  return FlatSymbolRefAttr::get(context, name);
+}
+
+SymbolRefAttr Interpreter::symbolOf(int slot) {
+  const std::vector<std::string> &path = slotModules[slot];
+  MLIRContext *ctx = b.getContext();
+  if (path.empty())
+    return flat(ctx, slots[slot].symbol);
+  SmallVector<FlatSymbolRefAttr> nested;
+  for (const std::string &name : llvm::drop_begin(path))
+    nested.push_back(flat(ctx, name));
+  nested.push_back(flat(ctx, slots[slot].symbol));
+  return SymbolRefAttr::get(ctx, path[0], nested);
+}
+
+Py ModuleImporter::release(const Held &h) {
+  if (h.constant)
+    return *h.constant;
+  switch (h.kind) {
+  case Py::Object: {
+    Py v;
+    v.kind = Py::Object;
+    v.object = h.object;
+    return v;
+  }
+  case Py::Poison: {
+    Py v = Py::poison();
+    v.s = h.text;
+    return v;
+  }
+  case Py::Int:
+  case Py::Float:
+  case Py::Bool: {
+    Py v;
+    v.kind = h.kind;
+    mlir::Value t = loaded[h.slot] = in.loadSlot(h.slot, h.type);
+    OpBuilder::InsertionGuard guard(in.b);
+    v.ssa = tensor::ExtractOp::create(in.b, t, ValueRange());
+    return v;
+  }
+  case Py::Tensor: {
+    auto t = std::make_shared<Tensor>();
+    t->dtype = h.dtype;
+    t->type = h.type;
+    t->strides = h.strides;
+    t->requiresGrad = h.requiresGrad;
+    t->isParameter = h.isParameter;
+    if (h.sameAs >= 0 && storages.count(h.sameAs)) {
+      t->storage = storages[h.sameAs];
+      t->chain = h.chain;
+    } else {
+      t->storage = std::make_shared<Storage>();
+      t->storage->slot = h.slot;
+      t->storage->value = in.loadSlot(h.slot, h.type);
+      storages[h.slot] = t->storage;
+      if (h.group >= 0) {
+        for (auto &other : groups[h.group]) {
+          other->maybeSame.push_back(t->storage);
+          t->storage->maybeSame.push_back(other);
+        }
+        groups[h.group].push_back(t->storage);
+      }
+    }
+    mlir::Value now = t->chain.empty() ? t->storage->value : mlir::Value();
+    loaded[h.slot] = h.sameAs >= 0 ? mlir::Value() : now;
+    t->sizes = h.chain.empty() ? in.sizesOf(t->storage->value) : SmallVector<Dim>();
+    if (!h.chain.empty())
+      for (int64_t n : h.type.getShape())
+        t->sizes.push_back(in.b.getIndexAttr(n));
+    return Py::of(t);
+  }
+  default: {
+    std::vector<Py> items;
+    for (const Held &item : h.items)
+      items.push_back(release(item));
+    Py v = Py::ofItems(h.kind, std::move(items), h.text);
+    v.items->names = h.names;
+    if (h.growing) {
+      v.items->growSlot = h.slot;
+      v.items->handle = loaded[h.slot] = in.loadSlot(h.slot, in.slots[h.slot].type);
+    }
+    return v;
+  }
+  }
+}
+
+/// Makes the description of a value at the end of a function, and stores what
+/// has changed into its slot.
+Held ModuleImporter::hold(const Py &v, const std::string &path, const Held *before) {
+  Held h;
+  h.kind = v.kind;
+  auto &b = in.b;
+  switch (v.kind) {
+  case Py::Poison:
+    h.text = v.s;
+    return h;
+  case Py::Object:
+    h.object = v.object;
+    return h;
+  case Py::Tensor: {
+    const TensorRef &t = v.tensor;
+    h.slot = slotOf(path);
+    newSlotModule(h.slot, path);
+    Interpreter::Slot &slot = in.slots[h.slot];
+    h.dtype = t->dtype;
+    h.type = t->type;
+    h.strides = t->strides;
+    h.requiresGrad = t->requiresGrad;
+    h.isParameter = t->isParameter;
+    mlir::Value now = in.read(t);
+    // Dimensions that keep changing.
+    auto wide = widening.dims.find(path);
+    bool isFirst = phaseBefore == 0 && before && before->kind == Py::Tensor && before->slot == h.slot &&
+                   loaded.lookup(h.slot) == now;
+    if (wide != widening.dims.end() && !isFirst) {
+      SmallVector<int64_t> shape(h.type.getShape());
+      for (size_t d = 0; d < shape.size() && d < wide->second.size(); ++d)
+        if (wide->second[d])
+          shape[d] = ShapedType::kDynamic;
+      auto type = RankedTensorType::get(shape, h.type.getElementType());
+      if (type != h.type) {
+        now = tensor::CastOp::create(b, type, now);
+        h.type = type;
+        h.strides.reset();
+      }
+    }
+    if (!h.type.hasStaticShape())
+      h.strides.reset();
+    // Which attributes are one tensor, or views of another one.
+    Storage *storage = t->storage.get();
+    if (t->chain.empty()) {
+      auto [first, isNew] = holders.try_emplace(storage, h.slot);
+      if (!isNew)
+        h.sameAs = first->second;
+    } else if (h.type.hasStaticShape()) {
+      auto first = holders.find(storage);
+      bool isStatic = llvm::all_of(t->chain, [](const View &view) {
+        return view.source.hasStaticShape() && view.result.hasStaticShape() &&
+               llvm::all_of(view.offsets, [](Dim d) { return isa<Attribute>(d); });
+      });
+      if (first != holders.end() && isStatic) {
+        h.sameAs = first->second;
+        h.chain = t->chain;
+      } else {
+        auto [group, isNew] = groupOf.try_emplace(storage, (int)groupOf.size());
+        h.group = group->second;
+      }
+    }
+    if (slot.dtype == DType::Undefined)
+      slot.dtype = h.dtype;
+    bool isUnchanged = loaded.lookup(h.slot) == now ||
+                       (before && before->sameAs >= 0 && before->slot == h.slot &&
+                        before->sameAs == h.sameAs && before->chain.size() == h.chain.size() &&
+                        loaded.lookup(h.sameAs) && loaded.lookup(h.sameAs) == t->storage->value);
+    if (!isUnchanged) {
+      StoreOp::create(b, now, in.symbolOf(h.slot));
+      slot.kind = StateKind::Mutable;
+    }
+    if (!llvm::is_contained(slot.types, h.type))
+      slot.types.push_back(h.type);
+    return h;
+  }
+  case Py::Int:
+  case Py::Float:
+  case Py::Bool: {
+    bool isWide = widening.scalars.count(path);
+    if (v.ssa && !isWide) {
+      wanted.scalars.insert(path);
+      return h;
+    }
+    if (!isWide)
+      break;
+    h.slot = slotOf(path);
+    newSlotModule(h.slot, path);
+    Interpreter::Slot &slot = in.slots[h.slot];
+    slot.isPython = true;
+    slot.kind = StateKind::Mutable;
+    h.dtype = v.kind == Py::Int ? DType::Int64 : v.kind == Py::Float ? DType::Double : DType::Bool;
+    h.type = RankedTensorType::get({}, elementType(context, h.dtype));
+    if (slot.dtype == DType::Undefined)
+      slot.dtype = h.dtype;
+    if (!llvm::is_contained(slot.types, h.type))
+      slot.types.push_back(h.type);
+    StoreOp::create(b, in.splat({}, h.dtype, v), in.symbolOf(h.slot));
+    return h;
+  }
+  case Py::List:
+  case Py::Tuple:
+  case Py::Dict: {
+    h.text = v.items->type;
+    h.names = v.items->names;
+    if (v.items->growSlot >= 0) {
+      h.growing = true;
+      h.slot = v.items->growSlot;
+      if (in.slots[h.slot].path != path)
+        in.fail("a list that grows is assigned to a second attribute");
+      if (loaded.lookup(h.slot) != v.items->handle) {
+        StoreOp::create(b, v.items->handle, in.symbolOf(h.slot));
+        in.slots[h.slot].kind = StateKind::Mutable;
+      }
+      return h;
+    }
+    // A list of tensors that has become longer grows at run time.
+    if (v.kind == Py::List && before && before->kind == Py::List && !before->growing &&
+        v.list().size() > before->items.size() && !v.list().empty() &&
+        llvm::all_of(v.list(), [](const Py &i) { return i.isTensor(); })) {
+      RankedTensorType type;
+      DType dtype = v.list().back().tensor->dtype;
+      for (size_t i = before->items.size(); i < v.list().size(); ++i)
+        type = joinTypes(type, v.list()[i].tensor->type, path);
+      wanted.lists[path] = {type, dtype};
+      return h;
+    }
+    for (auto [i, item] : llvm::enumerate(v.list())) {
+      std::string name = std::to_string(i);
+      if (v.kind == Py::Dict && i % 2)
+        name = v.list()[i - 1].kind == Py::String ? v.list()[i - 1].s : std::to_string(v.list()[i - 1].i);
+      const Held *old = before && i < before->items.size() ? &before->items[i] : nullptr;
+      h.items.push_back(hold(item, joined(path, name), old));
+    }
+    return h;
+  }
+  default:
+    break;
+  }
+  h.constant = std::make_shared<Py>(v);
+  return h;
+}
+
+RankedTensorType ModuleImporter::joinTypes(RankedTensorType a, RankedTensorType b,
+                                           const std::string &path) {
+  if (!a || a == b)
+    return b;
+  if (a.getRank() != b.getRank() || a.getElementType() != b.getElementType())
+    in.fail("the list '" + path + "' gets tensors of different ranks or dtypes");
+  SmallVector<int64_t> shape;
+  for (auto [m, n] : llvm::zip(a.getShape(), b.getShape()))
+    shape.push_back(m == n ? m : ShapedType::kDynamic);
+  return RankedTensorType::get(shape, a.getElementType());
+}
+
+/// Which module a slot belongs to: the longest path of an instance.
+void ModuleImporter::newSlotModule(int slot, const std::string &path) {
+  if ((int)in.slotModules.size() <= slot)
+    in.slotModules.resize(slot + 1);
+  if (!in.slots[slot].symbol.empty())
+    return;
+  std::shared_ptr<Instance> best = in.root;
+  for (auto &instance : order)
+    if (!instance->path.empty() && StringRef(path).starts_with(instance->path + ".") &&
+        instance->path.size() > best->path.size())
+      best = instance;
+  StringRef rest = StringRef(path).drop_front(best->path.empty() ? 0 : best->path.size() + 1);
+  std::string symbol = rest.str();
+  while (usedSymbols.count(joined(best->path, symbol)))
+    symbol += "_";
+  usedSymbols.insert(joined(best->path, symbol));
+  in.slots[slot].symbol = symbol;
+  SmallVector<StringRef> parts;
+  if (!best->path.empty())
+    StringRef(best->path).split(parts, '.');
+  for (StringRef part : parts)
+    in.slotModules[slot].push_back(part.str());
+}
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+/// A text that is equal for equal phases.
+static void keyOf(const Held &h, llvm::raw_ostream &os) {
+  os << (int)h.kind;
+  if (h.kind == Py::Tensor) {
+    os << ":" << h.slot << ":" << h.type << ":" << (int)h.dtype << ":" << h.sameAs << ":"
+       << h.group << ":" << h.requiresGrad;
+    for (const View &v : h.chain) {
+      os << ":v" << (int)v.kind << "," << v.offset << "," << v.result;
+      for (int64_t p : v.perm)
+        os << "," << p;
+      for (Dim d : v.offsets)
+        os << "," << d;
+      for (Dim d : v.strides)
+        os << "," << d;
+      for (int64_t s : v.steps)
+        os << "," << s;
+    }
+    if (h.strides)
+      for (int64_t s : *h.strides)
+        os << "/" << s;
+  }
+  if (h.constant) {
+    const Py &c = *h.constant;
+    os << "=" << c.i << "," << c.f << "," << c.imag << "," << c.s;
+    if (c.items)
+      for (const Py &item : c.items->items) {
+        Held inner;
+        inner.kind = item.kind;
+        inner.constant = std::make_shared<Py>(item);
+        keyOf(inner, os);
+      }
+  }
+  if (h.object)
+    os << "@" << (const void *)h.object.get();
+  os << "(";
+  for (const Held &item : h.items)
+    keyOf(item, os);
+  os << ")";
+}
+
+static std::string keyOf(const State &state) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const auto &[object, attributes] : state)
+    for (const auto &[name, h] : attributes) {
+      os << name;
+      keyOf(h, os);
+      os << ";";
+    }
+  return text;
+}
+
+int ModuleImporter::phaseOf(State state) {
+  std::string key = keyOf(state);
+  auto [entry, isNew] = phaseByKey.try_emplace(key, (int)phases.size());
+  if (isNew)
+    phases.push_back(std::move(state));
+  return entry->second;
+}
+
+/// Finds what keeps changing among the phases, and asks for it to be widened.
+void ModuleImporter::widenFrom() {
+  struct Seen {
+    std::set<std::string> values;
+    std::set<std::vector<int64_t>> shapes;
+  };
+  std::map<std::string, Seen> seen;
+  std::function<void(const Held &, const std::string &)> walk = [&](const Held &h, const std::string &path) {
+    if (h.kind == Py::Tensor)
+      seen[path].shapes.insert(h.type.getShape().vec());
+    else if (h.constant && h.constant->isNumber())
+      seen[path].values.insert(std::to_string(h.constant->i) + "," + std::to_string(h.constant->f));
+    for (auto [i, item] : llvm::enumerate(h.items))
+      walk(item, joined(path, std::to_string(i)));
+  };
+  for (const State &state : phases)
+    for (const auto &[object, attributes] : state)
+      for (const auto &[name, h] : attributes)
+        walk(h, joined(object->path, name));
+  for (auto &[path, s] : seen) {
+    if (s.values.size() > 2)
+      wanted.scalars.insert(path);
+    if (s.shapes.size() > 2) {
+      std::map<size_t, std::set<std::vector<int64_t>>> byRank;
+      for (auto &shape : s.shapes)
+        byRank[shape.size()].insert(shape);
+      for (auto &[rank, shapes] : byRank) {
+        if (shapes.size() < 2)
+          continue;
+        std::vector<bool> &dims = wanted.dims[path];
+        dims.resize(std::max(dims.size(), rank));
+        for (size_t d = 0; d < rank; ++d)
+          for (auto &shape : shapes)
+            if (shape[d] != (*shapes.begin())[d])
+              dims[d] = true;
+      }
+    }
+  }
+}
+
+State ModuleImporter::snapshot(const State &before) {
+  State after;
+  holders.clear();
+  groupOf.clear();
+  // Tensors that are whole storages come first, so that views find them.
+  std::map<Instance *, std::map<std::string, Held>> done;
+  for (int pass = 0; pass < 2; ++pass)
+    for (const auto &[object, attributes] : before)
+      for (const auto &[name, value] : object->attributes) {
+        bool isView = value.isTensor() && !value.tensor->chain.empty();
+        if (isView != (pass == 1))
+          continue;
+        const Held *old = nullptr;
+        for (const auto &[n, h] : attributes)
+          if (n == name)
+            old = &h;
+        done[object.get()][name] = hold(value, joined(object->path, name), old);
+      }
+  for (const auto &[object, attributes] : before) {
+    after.push_back({object, {}});
+    for (const auto &[name, value] : object->attributes)
+      after.back().second.push_back({name, done[object.get()][name]});
+  }
+  return after;
+}
+
+//===----------------------------------------------------------------------===//
+// Entry points
+//===----------------------------------------------------------------------===//
+
+void ModuleImporter::importEntry(const std::string &method, int phase) {
+  State before = phases[phase];
+  phaseBefore = phase;
+  loaded.clear();
+  storages.clear();
+  groups.clear();
+  script::Function &fn = *in.root->object->methods.at(method);
+
+  auto func = FuncOp::create(in.b, method, FunctionType::get(context, {}, {}));
+  func.getBody().getBlocks().clear();
+  Block *block = new Block();
+  func.getBody().push_back(block);
+  OpBuilder::InsertionGuard guard(in.b);
+  in.b.setInsertionPointToEnd(block);
+  in.entryBlock = block;
+  for (auto &[object, attributes] : before) {
+    object->attributes.clear();
+    for (auto &[name, h] : attributes)
+      if (h.sameAs < 0)
+        object->attributes.push_back({name, release(h)});
+      else
+        object->attributes.push_back({name, Py()});
+  }
+  // Attributes that are another one's tensor, or a view of it.
+  for (auto &[object, attributes] : before)
+    for (auto &[name, h] : attributes)
+      if (h.sameAs >= 0)
+        *object->find(name) = release(h);
+  in.generator = std::make_shared<Storage>();
+  mlir::Value generator = in.generator->value =
+      in.loadSlot(in.generatorSlot, GeneratorType::get(context));
+
+  Arguments args(in, method, fn, options);
+  args.make(block);
+  std::vector<Py> values = {objectOf(in.root)};
+  values.insert(values.end(), args.values.begin(), args.values.end());
+  Py result = in.callFunction(fn, std::move(values));
+  if (!in.problems.empty())
+    return;
+
+  EntryResults results = flattenResult(result);
+  State after = snapshot(before);
+  if (wanted.any())
+    return;
+  if (in.generator->value != generator) {
+    StoreOp::create(in.b, in.generator->value, in.symbolOf(in.generatorSlot));
+    usesGenerator = true;
+  }
+  int next = phaseOf(std::move(after));
+  ReturnOp::create(in.b, results.values);
+  eraseUnusedLoads(block);
+
+  SmallVector<Type> inputs(block->getArgumentTypes());
+  SmallVector<Type> outputs(ValueRange(results.values).getTypes());
+  func.setFunctionType(FunctionType::get(context, inputs, outputs));
+  if (phase)
+    func.setSymName((method + "_" + std::to_string(phase)));
+  Builder b(context);
+  auto strings = [&](const std::vector<std::string> &list) {
+    SmallVector<Attribute> attrs;
+    for (const std::string &s : list)
+      attrs.push_back(b.getStringAttr(s));
+    return b.getArrayAttr(attrs);
+  };
+  func->setAttr("entry", b.getDictionaryAttr({
+      b.getNamedAttr("name", b.getStringAttr(method)),
+      b.getNamedAttr("phase", b.getI64IntegerAttr(phase)),
+      b.getNamedAttr("next", b.getI64IntegerAttr(next)),
+      b.getNamedAttr("arg_names", strings(args.names)),
+      b.getNamedAttr("arg_dtypes", strings(args.dtypes)),
+      b.getNamedAttr("result_dtypes", strings(results.dtypes)),
+      b.getNamedAttr("args", b.getStringAttr(args.structure)),
+      b.getNamedAttr("results", b.getStringAttr(results.structure))}));
+}
+
+void ModuleImporter::eraseUnusedLoads(Block *block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+Py ModuleImporter::objectOf(const std::shared_ptr<Instance> &instance) {
+  Py v;
+  v.kind = Py::Object;
+  v.object = instance;
+  return v;
+}
+
+//===----------------------------------------------------------------------===//
+// The whole
+//===----------------------------------------------------------------------===//
+
+OwningOpRef<mlir::ModuleOp> ModuleImporter::run(const std::vector<std::string> &methods) {
+  OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(UnknownLoc::get(context));
+  in.b.setInsertionPointToEnd(module->getBody());
+  in.root = makeInstance(program.root, "");
+  holdAttributes(in.root);
+  in.generatorSlot = slotOf("__generator__");
+  Interpreter::Slot &generator = in.slots[in.generatorSlot];
+  generator.isGenerator = true;
+  generator.type = GeneratorType::get(context);
+  for (size_t i = 0; i < in.slots.size(); ++i)
+    newSlotModule(i, in.slots[i].path);
+
+  StringRef className = StringRef(program.root->type).rsplit('.').second;
+  if (className.empty())
+    className = program.root->type;
+  auto top = evox::ModuleOp::create(in.b, className);
+  if (top.getBody().empty())
+    top.getBody().push_back(new Block());
+  in.b.setInsertionPointToEnd(top.getBodyBlock());
+
+  State first;
+  for (auto &instance : order)
+    first.push_back({instance, held[instance.get()]});
+  phaseOf(std::move(first));
+  for (size_t phase = 0; phase < phases.size(); ++phase) {
+    if (phases.size() > 12) {
+      widenFrom();
+      if (!wanted.any())
+        throw ImportError("the state changes its types or Python values again and "
+                          "again: more than 12 phases are reached");
+      return nullptr;
+    }
+    for (const std::string &method : methods) {
+      importEntry(method, phase);
+      if (wanted.any())
+        return nullptr;
+    }
+    if (!in.problems.empty())
+      return nullptr;
+  }
+  emitSlots(top);
+  phaseCount = phases.size();
+  return module;
+}
+
+void ModuleImporter::emitSlots(evox::ModuleOp top) {
+  Builder attr(context);
+  std::map<std::string, evox::ModuleOp> modules;
+  modules[""] = top;
+  std::function<evox::ModuleOp(ArrayRef<std::string>)> moduleAt =
+      [&](ArrayRef<std::string> path) {
+        std::string key;
+        for (const std::string &part : path)
+          key += "." + part;
+        evox::ModuleOp &known = modules[key];
+        if (!known) {
+          evox::ModuleOp parent = moduleAt(path.drop_back());
+          OpBuilder b = OpBuilder::atBlockBegin(parent.getBodyBlock());
+          known = evox::ModuleOp::create(b, UnknownLoc::get(context), path.back());
+          if (known.getBody().empty())
+            known.getBody().push_back(new Block());
+        }
+        return known;
+      };
+  std::map<Operation *, Operation *> last;
+  for (size_t i = 0; i < in.slots.size(); ++i) {
+    Interpreter::Slot &slot = in.slots[i];
+    if (slot.isGenerator && !usesGenerator)
+      continue;
+    evox::ModuleOp parent = moduleAt(in.slotModules[i]);
+    OpBuilder b = OpBuilder::atBlockBegin(parent.getBodyBlock());
+    if (last.count(parent))
+      b.setInsertionPointAfter(last[parent]);
+    SmallVector<Attribute> others;
+    if (!slot.type && !slot.types.empty())
+      slot.type = slot.types[0];
+    if (!slot.type)
+      continue;
+    for (Type t : slot.types)
+      if (t != slot.type)
+        others.push_back(TypeAttr::get(t));
+    ArrayAttr elements;
+    if (slot.isList)
+      elements = b.getArrayAttr(slot.elements);
+    bool wantsDType = slot.dtype == DType::UInt8 || slot.dtype == DType::Int8;
+    auto op = StateOp::create(
+        b, UnknownLoc::get(context), slot.isGenerator || slot.isList ? StateKind::Mutable : slot.kind,
+        slot.symbol, slot.path, slot.type, cast_or_null<ElementsAttr>(slot.initial),
+        others.empty() ? ArrayAttr() : b.getArrayAttr(others), elements,
+        wantsDType ? b.getStringAttr(dtypeName(slot.dtype)) : StringAttr());
+    if (slot.requiresGrad)
+      op->setAttr("requires_grad", b.getUnitAttr());
+    if (slot.isPython)
+      op->setAttr("python", b.getUnitAttr());
+    last[parent] = op;
+  }
+  if (phases.size() < 2)
+    return;
+  SmallVector<Attribute> table;
+  for (const State &state : phases) {
+    SmallVector<NamedAttribute> types;
+    std::string python;
+    llvm::raw_string_ostream os(python);
+    llvm::json::OStream json(os);
+    json.objectBegin();
+    std::function<void(const Held &, const std::string &)> walk = [&](const Held &h, const std::string &path) {
+      if ((h.kind == Py::Tensor || (h.slot >= 0 && !h.growing)) && h.type != in.slots[h.slot].type)
+        types.push_back(attr.getNamedAttr(in.slots[h.slot].path, TypeAttr::get(h.type)));
+      if (h.constant && h.slot < 0) {
+        switch (h.constant->kind) {
+        case Py::Int: json.attribute(path, h.constant->i); break;
+        case Py::Bool: json.attribute(path, h.constant->i != 0); break;
+        case Py::Float: json.attribute(path, h.constant->f); break;
+        case Py::String: json.attribute(path, h.constant->s); break;
+        default: break;
+        }
+      }
+      for (auto [i, item] : llvm::enumerate(h.items))
+        walk(item, joined(path, std::to_string(i)));
+    };
+    for (const auto &[object, attributes] : state)
+      for (const auto &[name, h] : attributes)
+        walk(h, joined(object->path, name));
+    json.objectEnd();
+    os.flush();
+    SmallVector<NamedAttribute> row = {attr.getNamedAttr("python", attr.getStringAttr(python))};
+    if (!types.empty())
+      row.push_back(attr.getNamedAttr("types", attr.getDictionaryAttr(types)));
+    table.push_back(attr.getDictionaryAttr(row));
+  }
+  top->setAttr("phases", attr.getArrayAttr(table));
+}
+
+//===----------------------------------------------------------------------===//
+// importTorchScript
+//===----------------------------------------------------------------------===//
+
+static std::vector<std::string> chooseMethods(script::Program &program,
+                                              const ImportOptions &options) {
+  std::string names;
+  for (auto &[name, fn] : program.root->methods)
+    names += (names.empty() ? "" : ", ") + name;
+  for (const std::string &name : options.methods)
+    if (!program.root->methods.count(name))
+      throw ImportError("unknown method '" + name + "'; the module has: " + names);
+  for (auto &[name, types] : options.inputs)
+    if (!program.root->methods.count(name))
+      throw ImportError("--input names an unknown method '" + name + "'; the module has: " + names);
+  if (!options.methods.empty())
+    return options.methods;
+  std::vector<std::string> result;
+  for (auto &[name, fn] : program.root->methods) {
+    bool isReady = options.inputs.count(name) || fn->argNames.size() <= 1;
+    if (isReady && (options.inputs.count(name) || name[0] != '_'))
+      result.push_back(name);
+  }
+  if (result.empty() && program.root->methods.count("forward"))
+    result.push_back("forward");
+  if (result.empty())
+    throw ImportError("no method to export: each one takes arguments or is "
+                      "private; name one by --method and its arguments by --input. "
+                      "The module has: " + (names.empty() ? "no methods" : names));
+  return result;
+}
+
+OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, StringRef path,
+                                                    const ImportOptions &options,
+                                                    ImportStats *stats) {
+  context.loadDialect<EvoxDialect, arith::ArithDialect, math::MathDialect,
+                      tensor::TensorDialect, linalg::LinalgDialect, scf::SCFDialect>();
+  Location unknown = FileLineColLoc::get(&context, path, 0, 0);
+  std::unique_ptr<script::Program> program;
+  try {
+    program = script::loadProgram(path.str());
+  } catch (const std::exception &e) {
+    emitError(unknown) << e.what();
+    return nullptr;
+  }
+  auto start = std::chrono::steady_clock::now();
+  OwningOpRef<mlir::ModuleOp> module;
+  try {
+    std::vector<std::string> methods = chooseMethods(*program, options);
+    Widening widening;
+    for (int attempt = 0; attempt < 20 && !module; ++attempt) {
+      ModuleImporter importer(&context, *program, options, widening);
+      auto report = [&] {
+        std::set<std::pair<std::string, std::string>> said;
+        for (const Interpreter::Problem &p : importer.in.problems) {
+          std::string where = p.loc.file + ":" + std::to_string(p.loc.line);
+          if (!said.insert({p.text, where}).second)
+            continue;
+          Location loc = p.loc.file.empty()
+                             ? unknown
+                             : Location(FileLineColLoc::get(&context, p.loc.file, p.loc.line, p.loc.column));
+          emitError(loc) << "unsupported op '" << p.text << "'";
+        }
+      };
+      try {
+        module = importer.run(methods);
+      } catch (...) {
+        report();
+        throw;
+      }
+      if (!importer.in.problems.empty()) {
+        report();
+        return nullptr;
+      }
+      if (!module && !widening.join(importer.wanted))
+        throw ImportError("the types of the state do not settle");
+      if (module && stats) {
+        stats->phases = importer.phaseCount;
+        module->walk([&](Operation *) { ++stats->operations; });
+      }
+    }
+    if (!module)
+      throw ImportError("the types of the state do not settle");
+  } catch (const ImportError &e) {
+    Location loc = e.loc.file.empty()
+                       ? unknown
+                       : Location(FileLineColLoc::get(&context, e.loc.file, e.loc.line, e.loc.column));
+    emitError(loc) << e.what();
+    return nullptr;
+  } catch (const std::exception &e) {
+    emitError(unknown) << e.what();
+    return nullptr;
+  }
+  if (stats) {
+    stats->libtorchSeconds = program->seconds;
+    stats->importSeconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  if (failed(verify(*module)))
+    return nullptr;
+  return module;
+}

@@ -1,0 +1,46 @@
+//===- Common.h - What the op families share --------------------*- C++ -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_LIB_IMPORT_OPS_COMMON_H
+#define EVOX_LIB_IMPORT_OPS_COMMON_H
+
+#include "../Interpreter.h"
+
+namespace evox::import {
+
+/// PyTorch's torch.result_type: dimensions outweigh 0-d tensors, which
+/// outweigh Python numbers.
+DType resultType(llvm::ArrayRef<TensorRef> tensors);
+/// Integers become the default float dtype.
+inline DType toFloat(DType d) {
+  return isFloating(d) || isComplex(d) ? d : DType::Float;
+}
+/// float16 and bfloat16 are computed in float32.
+inline DType computeType(DType d) {
+  return d == DType::Half || d == DType::BFloat16 ? DType::Float : d;
+}
+/// The `dtype` argument, or `otherwise` where it is None.
+DType dtypeArg(Call &c, DType otherwise, llvm::StringRef name = "dtype");
+/// A shape argument: ints, SSA ints, 0-d tensors.
+llvm::SmallVector<Dim> shapeArg(Call &c, llvm::StringRef name = "size");
+/// A dims argument: normalised and sorted; all of them where None or empty.
+llvm::SmallVector<int64_t> dimsArg(Call &c, const TensorRef &t,
+                                   llvm::StringRef name = "dim",
+                                   bool emptyMeansAll = true);
+bool isFloatType(mlir::Type t);
+
+/// Applies `body` to the tensors, cast to `dtype` and broadcast. The result of
+/// `body` is of dtype `result`, or of the compute type of it, and is cast.
+Py pointwise(Call &c, llvm::ArrayRef<TensorRef> inputs, DType dtype, DType result,
+             llvm::function_ref<mlir::Value(mlir::ValueRange)> body);
+/// Unary float function; integers become float32.
+Py unaryFloat(Call &c, llvm::function_ref<mlir::Value(mlir::Value)> body);
+
+} // namespace evox::import
+
+#endif // EVOX_LIB_IMPORT_OPS_COMMON_H

@@ -1,0 +1,799 @@
+//===- Views.cpp - Views and shapes ---===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Common.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace evox;
+using namespace evox::import;
+
+/// A slice of `t`: offset and size of one dimension, the rest whole.
+static TensorRef sliceDim(Call &c, const TensorRef &t, int64_t dim, Dim offset,
+                          Dim size, Dim step) {
+  auto &b = c.in.b;
+  View view;
+  view.kind = View::Slice;
+  for (int64_t d = 0; d < t->rank(); ++d) {
+    view.offsets.push_back(d == dim ? offset : Dim(b.getIndexAttr(0)));
+    view.sizes.push_back(d == dim ? size : t->sizes[d]);
+    view.strides.push_back(d == dim ? step : Dim(b.getIndexAttr(1)));
+  }
+  view.source = t->type;
+  view.result = c.in.typeOf(view.sizes, t->type.getElementType());
+  TensorRef r = c.in.makeView(t, view);
+  if (t->strides) {
+    r->strides = t->strides;
+    int64_t s = c.in.staticDim(step);
+    if (s == ShapedType::kDynamic)
+      r->strides.reset();
+    else
+      (*r->strides)[dim] *= s;
+  }
+  return r;
+}
+
+static TensorRef reshapeView(Call &c, const TensorRef &t, ArrayRef<Dim> sizes,
+                             std::optional<SmallVector<int64_t>> strides) {
+  View view;
+  view.kind = View::Reshape;
+  view.shape.assign(sizes.begin(), sizes.end());
+  view.source = t->type;
+  view.result = c.in.typeOf(sizes, t->type.getElementType());
+  TensorRef r = c.in.makeView(t, view);
+  r->strides = strides;
+  return r;
+}
+
+static bool isContiguous(Call &c, const TensorRef &t) {
+  if (!t->type.hasStaticShape())
+    return true; // values made by ops are
+  if (!t->strides)
+    return false;
+  int64_t expected = 1;
+  if (t->type.getNumElements() == 0)
+    return true;
+  for (int64_t d = t->rank() - 1; d >= 0; --d) {
+    if (t->type.getDimSize(d) == 1)
+      continue;
+    if ((*t->strides)[d] != expected)
+      return false;
+    expected *= t->type.getDimSize(d);
+  }
+  return true;
+}
+
+static Py copyOf(Call &c, const TensorRef &t) {
+  TensorRef r = c.in.make(c.in.read(t), t->dtype);
+  return Py::of(r);
+}
+
+/// PyTorch's computeStride: the strides of a view of another shape, if any.
+static std::optional<SmallVector<int64_t>> viewStrides(ArrayRef<int64_t> oldShape,
+                                                       ArrayRef<int64_t> oldStrides,
+                                                       ArrayRef<int64_t> newShape) {
+  SmallVector<int64_t> strides(newShape.size(), 1);
+  int64_t numel = 1;
+  for (int64_t s : oldShape)
+    numel *= s;
+  if (oldShape.empty())
+    return strides;
+  if (numel == 0) {
+    for (int64_t i = (int64_t)newShape.size() - 1; i >= 0; --i)
+      strides[i] = i == (int64_t)newShape.size() - 1
+                       ? 1
+                       : std::max<int64_t>(newShape[i + 1], 1) * strides[i + 1];
+    return strides;
+  }
+  int64_t v = (int64_t)newShape.size() - 1;
+  int64_t chunkStride = oldStrides.back(), tensorNumel = 1, viewNumel = 1;
+  for (int64_t d = (int64_t)oldShape.size() - 1; d >= 0; --d) {
+    tensorNumel *= oldShape[d];
+    if (d == 0 || (oldShape[d - 1] != 1 && oldStrides[d - 1] != tensorNumel * chunkStride)) {
+      while (v >= 0 && (viewNumel < tensorNumel || newShape[v] == 1)) {
+        strides[v] = viewNumel * chunkStride;
+        viewNumel *= newShape[v];
+        --v;
+      }
+      if (viewNumel != tensorNumel)
+        return std::nullopt;
+      if (d > 0) {
+        chunkStride = oldStrides[d - 1];
+        tensorNumel = 1;
+        viewNumel = 1;
+      }
+    }
+  }
+  if (v != -1)
+    return std::nullopt;
+  return strides;
+}
+
+/// A shape with one -1 filled in.
+static SmallVector<Dim> inferShape(Call &c, const TensorRef &t, SmallVector<Dim> sizes) {
+  int64_t unknown = -1;
+  int64_t known = 1;
+  bool allStatic = t->type.hasStaticShape();
+  SmallVector<Dim> others;
+  for (auto [i, d] : llvm::enumerate(sizes)) {
+    int64_t n = c.in.staticDim(d);
+    if (n == -1) {
+      if (unknown >= 0)
+        c.in.fail("only one dimension can be inferred");
+      unknown = i;
+      continue;
+    }
+    if (n == ShapedType::kDynamic)
+      allStatic = false;
+    else
+      known *= n;
+    others.push_back(d);
+  }
+  auto text = [&] {
+    std::string s = "[";
+    for (auto [i, d] : llvm::enumerate(sizes))
+      s += (i ? ", " : "") + std::to_string(c.in.staticDim(d));
+    return s + "]";
+  };
+  if (allStatic) {
+    int64_t numel = t->type.getNumElements();
+    if (unknown >= 0) {
+      if (known == 0)
+        c.in.fail("cannot reshape tensor of 0 elements into shape " + text() +
+                  " because the unspecified dimension size -1 can be any value "
+                  "and is ambiguous");
+      if (numel % known)
+        c.in.fail("shape '" + text() + "' is invalid for input of size " + std::to_string(numel));
+      sizes[unknown] = c.in.b.getIndexAttr(numel / known);
+    } else if (known != numel) {
+      c.in.fail("shape '" + text() + "' is invalid for input of size " + std::to_string(numel));
+    }
+    return sizes;
+  }
+  auto &b = c.in.b;
+  // Sizes that both have need not be known to divide.
+  SmallVector<Dim> left(t->sizes), right(others);
+  for (auto it = left.begin(); it != left.end();) {
+    auto same = llvm::find_if(right, [&](Dim d) {
+      return c.in.sameDim(d, *it) && c.in.staticDim(d) == ShapedType::kDynamic;
+    });
+    if (same != right.end()) {
+      right.erase(same);
+      it = left.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  Dim total = c.in.product(left), rest = c.in.product(right);
+  if (unknown >= 0) {
+    if (c.in.staticDim(rest) == 1)
+      sizes[unknown] = total;
+    else if (c.in.staticDim(rest) != ShapedType::kDynamic && c.in.staticDim(total) != ShapedType::kDynamic)
+      sizes[unknown] = b.getIndexAttr(c.in.staticDim(total) / c.in.staticDim(rest));
+    else
+      sizes[unknown] = arith::DivUIOp::create(b, c.in.index(total), c.in.index(rest)).getResult();
+  }
+  Dim have = c.in.product(t->sizes), want = c.in.product(sizes);
+  if (!c.in.sameDim(total, rest) || unknown >= 0) {
+    mlir::Value same = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, c.in.index(have), c.in.index(want));
+    c.in.runtimeAssert(same, "shape is invalid for input of size {}", {c.in.i64(c.in.fromDim(have))});
+  }
+  return sizes;
+}
+
+static Py viewAs(Call &c, const TensorRef &t, SmallVector<Dim> sizes, bool mayCopy) {
+  sizes = inferShape(c, t, sizes);
+  RankedTensorType type = c.in.typeOf(sizes, t->type.getElementType());
+  if (!type.hasStaticShape() || !t->type.hasStaticShape()) {
+    if (t->chain.empty() || t->chain.back().kind == View::Reshape)
+      return Py::of(reshapeView(c, t, sizes, std::nullopt));
+    return c.in.makeValue(c.in.reshape(c.in.read(t), sizes), t->dtype);
+  }
+  std::optional<SmallVector<int64_t>> strides;
+  if (t->strides)
+    strides = viewStrides(t->type.getShape(), *t->strides, type.getShape());
+  if (strides)
+    return Py::of(reshapeView(c, t, sizes, strides));
+  if (!mayCopy)
+    c.in.fail("view size is not compatible with input tensor's size and stride (at "
+              "least one dimension spans across two contiguous subspaces). Use "
+              ".reshape(...) instead.");
+  return c.in.makeValue(c.in.reshape(c.in.read(t), sizes), t->dtype);
+}
+
+static Results viewOp(Call &c) {
+  if (c.has("dtype")) {
+    if (static_cast<DType>(c.integer("dtype")) == c.tensor(0)->dtype)
+      return {c.args[0]};
+    c.in.fail("view as another dtype is not supported");
+  }
+  return {viewAs(c, c.tensor(0), shapeArg(c), false)};
+}
+static Results reshapeOp(Call &c) {
+  return {viewAs(c, c.tensor(0), shapeArg(c, c.has("shape") ? "shape" : "size"), true)};
+}
+static Results reshapeAsOp(Call &c) {
+  return {viewAs(c, c.tensor(0), SmallVector<Dim>(c.tensor(1)->sizes), c.name != "view_as")};
+}
+
+static Results flattenOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t lo = c.in.normalizeDim(c.integer("start_dim", 0), t->rank());
+  int64_t hi = c.in.normalizeDim(c.integer("end_dim", -1), t->rank());
+  if (lo > hi)
+    c.in.fail("flatten() has invalid args: start_dim cannot come after end_dim");
+  if (t->rank() == 0)
+    return {viewAs(c, t, {c.in.b.getIndexAttr(1)}, true)};
+  if (lo == hi)
+    return {c.args[0]};
+  SmallVector<Dim> sizes(t->sizes.begin(), t->sizes.begin() + lo);
+  sizes.push_back(c.in.product(ArrayRef(t->sizes).slice(lo, hi - lo + 1)));
+  sizes.append(t->sizes.begin() + hi + 1, t->sizes.end());
+  return {viewAs(c, t, sizes, true)};
+}
+
+static Results unsqueezeOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t dim = c.in.normalizeDim(c.integer("dim"), t->rank() + 1);
+  SmallVector<Dim> sizes(t->sizes);
+  sizes.insert(sizes.begin() + dim, c.in.b.getIndexAttr(1));
+  auto strides = t->strides;
+  if (strides) {
+    int64_t s = dim < t->rank() ? (*strides)[dim] * t->type.getDimSize(dim) : 1;
+    strides->insert(strides->begin() + dim, s);
+  }
+  return {Py::of(reshapeView(c, t, sizes, strides))};
+}
+
+static Results squeezeOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  SmallVector<int64_t> dims;
+  if (c.has("dim")) {
+    for (int64_t d : c.integers("dim"))
+      dims.push_back(c.in.normalizeDim(d, t->rank()));
+  } else {
+    for (int64_t d = 0; d < t->rank(); ++d)
+      dims.push_back(d);
+  }
+  SmallVector<Dim> sizes;
+  SmallVector<int64_t> strides;
+  for (int64_t d = 0; d < t->rank(); ++d) {
+    if (llvm::is_contained(dims, d) && c.in.staticDim(t->sizes[d]) == 1)
+      continue;
+    sizes.push_back(t->sizes[d]);
+    if (t->strides)
+      strides.push_back((*t->strides)[d]);
+  }
+  return {Py::of(reshapeView(c, t, sizes, t->strides ? std::optional(strides) : std::nullopt))};
+}
+
+static TensorRef permuted(Call &c, const TensorRef &t, ArrayRef<int64_t> perm) {
+  View view;
+  view.kind = View::Permute;
+  view.perm.assign(perm.begin(), perm.end());
+  view.source = t->type;
+  SmallVector<Dim> sizes;
+  for (int64_t p : perm)
+    sizes.push_back(t->sizes[p]);
+  view.result = c.in.typeOf(sizes, t->type.getElementType());
+  TensorRef r = c.in.makeView(t, view);
+  if (t->strides) {
+    SmallVector<int64_t> strides;
+    for (int64_t p : perm)
+      strides.push_back((*t->strides)[p]);
+    r->strides = strides;
+  }
+  return r;
+}
+
+static Results permuteOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  SmallVector<int64_t> perm;
+  for (int64_t d : c.integers("dims")) {
+    d = c.in.normalizeDim(d, t->rank());
+    if (llvm::is_contained(perm, d))
+      c.in.fail("permute(sparse_coo): duplicate dims are not allowed");
+    perm.push_back(d);
+  }
+  if ((int64_t)perm.size() != t->rank())
+    c.in.fail("permute(sparse_coo): number of dimensions in the tensor input does "
+              "not match the length of the desired ordering of dimensions i.e. "
+              "input.dim() = " + std::to_string(t->rank()) +
+              " is not equal to len(dims) = " + std::to_string(perm.size()));
+  return {Py::of(permuted(c, t, perm))};
+}
+
+static Results transposeOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t p = c.in.normalizeDim(c.integer("dim0"), t->rank());
+  int64_t q = c.in.normalizeDim(c.integer("dim1"), t->rank());
+  SmallVector<int64_t> perm = llvm::to_vector(llvm::seq<int64_t>(0, t->rank()));
+  if (t->rank() > 0)
+    std::swap(perm[p], perm[q]);
+  return {Py::of(permuted(c, t, perm))};
+}
+
+static Results tOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  SmallVector<int64_t> perm = llvm::to_vector(llvm::seq<int64_t>(0, t->rank()));
+  if (c.name == "t" && t->rank() > 2)
+    c.in.fail("t() expects a tensor with <= 2 dimensions, but self is " +
+              std::to_string(t->rank()) + "D");
+  if (c.name == "mT" || c.name == "mH" || c.name == "adjoint") {
+    if (t->rank() < 2)
+      c.in.fail("tensor." + c.name.str() + " is only supported on matrices or batches of matrices");
+    std::swap(perm[t->rank() - 1], perm[t->rank() - 2]);
+  } else {
+    std::reverse(perm.begin(), perm.end());
+  }
+  return {Py::of(permuted(c, t, perm))};
+}
+
+static Results movedimOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  SmallVector<int64_t> from, to, perm(t->rank(), -1);
+  for (int64_t d : c.integers("source"))
+    from.push_back(c.in.normalizeDim(d, t->rank()));
+  for (int64_t d : c.integers("destination"))
+    to.push_back(c.in.normalizeDim(d, t->rank()));
+  if (from.size() != to.size())
+    c.in.fail("movedim: Invalid source or destination dims");
+  if (t->rank() == 0)
+    return {c.args[0]};
+  for (auto [f, d] : llvm::zip(from, to))
+    perm[d] = f;
+  int64_t next = 0;
+  for (int64_t &p : perm) {
+    if (p >= 0)
+      continue;
+    while (llvm::is_contained(from, next))
+      ++next;
+    p = next++;
+  }
+  return {Py::of(permuted(c, t, perm))};
+}
+
+static TensorRef expanded(Call &c, const TensorRef &t, SmallVector<Dim> sizes) {
+  int64_t lead = (int64_t)sizes.size() - t->rank();
+  if (lead < 0)
+    c.in.fail("expand: the number of sizes provided (" + std::to_string(sizes.size()) +
+              ") must be greater or equal to the number of dimensions in the tensor (" +
+              std::to_string(t->rank()) + ")");
+  SmallVector<int64_t> strides;
+  for (int64_t d = 0; d < (int64_t)sizes.size(); ++d) {
+    int64_t n = c.in.staticDim(sizes[d]);
+    if (d < lead) {
+      if (n == -1)
+        c.in.fail("The expanded size of the tensor (-1) isn't allowed in a leading, "
+                  "non-existing dimension " + std::to_string(d));
+      strides.push_back(0);
+      continue;
+    }
+    int64_t have = c.in.staticDim(t->sizes[d - lead]);
+    if (n == -1)
+      sizes[d] = t->sizes[d - lead];
+    else if (have != 1 && have != ShapedType::kDynamic && n != ShapedType::kDynamic && n != have)
+      c.in.fail("The expanded size of the tensor (" + std::to_string(n) +
+                ") must match the existing size (" + std::to_string(have) +
+                ") at non-singleton dimension " + std::to_string(d));
+    else if ((have == ShapedType::kDynamic || (n == ShapedType::kDynamic && have != 1)) &&
+             !c.in.sameDim(sizes[d], t->sizes[d - lead]))
+      c.in.runtimeAssert(
+          arith::CmpIOp::create(c.in.b, arith::CmpIPredicate::eq, c.in.index(sizes[d]),
+                                c.in.index(t->sizes[d - lead])),
+          "The expanded size of the tensor ({}) must match the existing size ({}) at "
+          "non-singleton dimension " + std::to_string(d),
+          {c.in.i64(c.in.fromDim(sizes[d])), c.in.i64(c.in.fromDim(t->sizes[d - lead]))});
+    if (t->strides)
+      strides.push_back(have == 1 && n != 1 && n != -1 ? 0 : (*t->strides)[d - lead]);
+  }
+  View view;
+  view.kind = View::Expand;
+  view.shape = sizes;
+  view.source = t->type;
+  view.result = c.in.typeOf(sizes, t->type.getElementType());
+  TensorRef r = c.in.makeView(t, view);
+  if (t->strides)
+    r->strides = strides;
+  return r;
+}
+
+static Results expandOp(Call &c) { return {Py::of(expanded(c, c.tensor(0), shapeArg(c)))}; }
+static Results expandAsOp(Call &c) {
+  return {Py::of(expanded(c, c.tensor(0), SmallVector<Dim>(c.tensor(1)->sizes)))};
+}
+static Results broadcastTensorsOp(Call &c) {
+  SmallVector<SmallVector<Dim>> shapes;
+  for (const Py &v : c.args[0].list())
+    shapes.push_back(v.tensor->sizes);
+  SmallVector<Dim> sizes = c.in.broadcastShapes(shapes);
+  std::vector<Py> out;
+  for (const Py &v : c.args[0].list())
+    out.push_back(Py::of(expanded(c, v.tensor, sizes)));
+  return {Py::ofItems(Py::List, std::move(out), "List[Tensor]")};
+}
+
+//===----------------------------------------------------------------------===//
+// Selections
+//===----------------------------------------------------------------------===//
+
+static TensorRef dropDim(Call &c, const TensorRef &t, int64_t dim) {
+  SmallVector<Dim> sizes(t->sizes);
+  sizes.erase(sizes.begin() + dim);
+  auto strides = t->strides;
+  if (strides)
+    strides->erase(strides->begin() + dim);
+  return reshapeView(c, t, sizes, strides);
+}
+
+static Results selectOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto &b = c.in.b;
+  if (t->rank() == 0)
+    c.in.fail("select() cannot be applied to a 0-dim tensor.");
+  int64_t dim = c.in.normalizeDim(c.integer("dim"), t->rank());
+  Dim size = t->sizes[dim];
+  Dim at = c.in.dim(c.arg("index"));
+  int64_t i = c.in.staticDim(at), n = c.in.staticDim(size);
+  std::string tail = " is out of bounds for dimension " + std::to_string(dim) + " with size ";
+  if (i != ShapedType::kDynamic && n != ShapedType::kDynamic) {
+    if (i < -n || i >= n)
+      c.in.fail("index " + std::to_string(i) + tail + std::to_string(n));
+    at = b.getIndexAttr(i < 0 ? i + n : i);
+  } else {
+    mlir::Value v = c.in.index(at), s = c.in.index(size);
+    mlir::Value zero = arith::ConstantIndexOp::create(b, 0);
+    mlir::Value isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, v, zero);
+    mlir::Value w = arith::SelectOp::create(b, isNegative, arith::AddIOp::create(b, v, s), v);
+    mlir::Value ok = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, w, s);
+    c.in.runtimeAssert(ok, "index {}" + tail + "{}",
+                       {c.in.i64(c.in.fromDim(v)), c.in.i64(c.in.fromDim(s))});
+    at = w;
+  }
+  return {Py::of(dropDim(c, sliceDim(c, t, dim, at, b.getIndexAttr(1), b.getIndexAttr(1)), dim))};
+}
+
+/// A bound of a slice, clamped to 0 .. n, as Python does.
+static Dim clampBound(Call &c, const Py &v, Dim size, bool isEnd) {
+  auto &b = c.in.b;
+  if (v.isNone() || (v.isStatic() && v.kind == Py::Int && v.i == INT64_MAX))
+    return isEnd ? size : Dim(b.getIndexAttr(0));
+  if (v.isStatic() && v.kind == Py::Int && v.i == 0)
+    return b.getIndexAttr(0);
+  Dim at = c.in.dim(v);
+  int64_t i = c.in.staticDim(at), n = c.in.staticDim(size);
+  if (i != ShapedType::kDynamic && n != ShapedType::kDynamic) {
+    i = i < 0 ? std::max<int64_t>(i + n, 0) : std::min(i, n);
+    return b.getIndexAttr(i);
+  }
+  mlir::Value w = c.in.index(at), s = c.in.index(size);
+  mlir::Value zero = arith::ConstantIndexOp::create(b, 0);
+  if (i == ShapedType::kDynamic || i < 0) {
+    mlir::Value isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, w, zero);
+    w = arith::SelectOp::create(b, isNegative, arith::AddIOp::create(b, w, s), w);
+    w = arith::MaxSIOp::create(b, w, zero);
+  }
+  return arith::MinSIOp::create(b, w, s).getResult();
+}
+
+static Results sliceOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto &b = c.in.b;
+  if (t->rank() == 0)
+    c.in.fail("slice() cannot be applied to a 0-dim tensor.");
+  int64_t dim = c.in.normalizeDim(c.integer("dim", 0), t->rank());
+  int64_t step = c.integer("step", 1);
+  if (step <= 0)
+    c.in.fail("slice step must be positive");
+  Dim size = t->sizes[dim];
+  Dim lo = clampBound(c, c.arg("start"), size, false);
+  Dim hi = clampBound(c, c.arg("end"), size, true);
+  int64_t p = c.in.staticDim(lo), q = c.in.staticDim(hi);
+  Dim count;
+  if (p != ShapedType::kDynamic && q != ShapedType::kDynamic) {
+    count = b.getIndexAttr(q <= p ? 0 : (q - p + step - 1) / step);
+    if (q <= p)
+      lo = b.getIndexAttr(0);
+  } else if (p == 0 && step == 1) {
+    count = hi;
+  } else {
+    // x[i : i + k] keeps its size k where the bounds say so.
+    mlir::Value n = arith::SubIOp::create(b, c.in.index(hi), c.in.index(lo));
+    n = arith::MaxSIOp::create(b, n, arith::ConstantIndexOp::create(b, 0));
+    if (step != 1)
+      n = arith::CeilDivSIOp::create(b, n, arith::ConstantIndexOp::create(b, step));
+    count = n;
+  }
+  if (p == 0 && step == 1 && c.in.sameDim(count, size)) {
+    // The whole dimension: still another tensor object on the same memory.
+    auto same = std::make_shared<Tensor>(*t);
+    same->isParameter = false;
+    return {Py::of(same)};
+  }
+  return {Py::of(sliceDim(c, t, dim, lo, count, b.getIndexAttr(step)))};
+}
+
+static Results narrowOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto &b = c.in.b;
+  int64_t dim = c.in.normalizeDim(c.integer("dim"), t->rank());
+  int64_t length = c.integer("length"), n = c.in.staticDim(t->sizes[dim]);
+  int64_t start = c.integer("start");
+  if (start < 0)
+    start += n;
+  if (start < 0 || length < 0 || (n != ShapedType::kDynamic && start + length > n))
+    c.in.fail("start (" + std::to_string(start) + ") + length (" + std::to_string(length) +
+              ") exceeds dimension size (" + std::to_string(n) + ").");
+  return {Py::of(sliceDim(c, t, dim, b.getIndexAttr(start), b.getIndexAttr(length), b.getIndexAttr(1)))};
+}
+
+/// split, chunk and unbind: pieces along a dimension.
+static Py pieces(Call &c, const TensorRef &t, int64_t dim, ArrayRef<int64_t> lengths) {
+  auto &b = c.in.b;
+  std::vector<Py> out;
+  int64_t at = 0;
+  for (int64_t n : lengths) {
+    out.push_back(Py::of(sliceDim(c, t, dim, b.getIndexAttr(at), b.getIndexAttr(n), b.getIndexAttr(1))));
+    at += n;
+  }
+  return Py::ofItems(Py::List, std::move(out), "List[Tensor]");
+}
+
+static int64_t knownSize(Call &c, const TensorRef &t, int64_t dim) {
+  int64_t n = c.in.staticDim(t->sizes[dim]);
+  if (n == ShapedType::kDynamic)
+    c.in.failStatic("the size of dimension " + std::to_string(dim) + " in " + c.name.str());
+  return n;
+}
+
+static Results splitOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t dim = c.in.normalizeDim(c.integer("dim", 0), t->rank());
+  int64_t n = knownSize(c, t, dim);
+  SmallVector<int64_t> lengths;
+  const Py &sizes = c.args[1];
+  if (sizes.kind == Py::List) {
+    int64_t total = 0;
+    for (int64_t s : c.integers(c.argNames[1]))
+      lengths.push_back(s), total += s;
+    if (total != n)
+      c.in.fail("split_with_sizes expects split_sizes to sum exactly to " + std::to_string(n) +
+                " (input tensor's size at dimension " + std::to_string(dim) + ")");
+  } else {
+    int64_t s = c.integer(c.argNames[1]);
+    if (s <= 0 && n > 0)
+      c.in.fail("split expects split_size be non-negative and non-zero");
+    for (int64_t at = 0; at < n || lengths.empty(); at += s) {
+      lengths.push_back(std::min(s, n - at));
+      if (n == 0)
+        break;
+    }
+  }
+  return {pieces(c, t, dim, lengths)};
+}
+
+static Results chunkOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t dim = c.in.normalizeDim(c.integer("dim", 0), t->rank());
+  int64_t n = knownSize(c, t, dim), chunks = c.integer("chunks");
+  if (chunks <= 0)
+    c.in.fail("chunk expects `chunks` to be greater than 0, got: " + std::to_string(chunks));
+  int64_t s = std::max<int64_t>((n + chunks - 1) / chunks, 1);
+  SmallVector<int64_t> lengths;
+  for (int64_t at = 0; at < n; at += s)
+    lengths.push_back(std::min(s, n - at));
+  if (n == 0)
+    lengths.assign(chunks, 0);
+  return {pieces(c, t, dim, lengths)};
+}
+
+static Results unbindOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t dim = c.in.normalizeDim(c.integer("dim", 0), t->rank());
+  int64_t n = knownSize(c, t, dim);
+  Py all = pieces(c, t, dim, SmallVector<int64_t>(n, 1));
+  for (Py &v : all.list())
+    v = Py::of(dropDim(c, v.tensor, dim));
+  return {all};
+}
+
+/// A view that addresses the row-major elements of a static tensor.
+static TensorRef indexedView(Call &c, const TensorRef &t, int64_t offset,
+                             ArrayRef<int64_t> shape, ArrayRef<int64_t> steps,
+                             std::optional<SmallVector<int64_t>> strides) {
+  if (!t->type.hasStaticShape())
+    c.in.failStatic("the shape of the argument of " + c.name.str());
+  View view;
+  view.kind = View::Indexed;
+  view.offset = offset;
+  view.steps.assign(steps.begin(), steps.end());
+  for (int64_t n : shape)
+    view.shape.push_back(c.in.b.getIndexAttr(n));
+  view.source = t->type;
+  view.result = RankedTensorType::get(shape, t->type.getElementType());
+  TensorRef r = c.in.makeView(t, view);
+  r->strides = strides;
+  return r;
+}
+
+static Results diagonalOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t p = c.in.normalizeDim(c.integer("dim1", 0), t->rank());
+  int64_t q = c.in.normalizeDim(c.integer("dim2", 1), t->rank());
+  int64_t offset = c.integer("offset", 0);
+  if (p == q)
+    c.in.fail("diagonal dimensions cannot be identical " + std::to_string(p) + ", " + std::to_string(q));
+  if (!t->type.hasStaticShape())
+    c.in.failStatic("the shape of the argument of diagonal");
+  auto shape = t->type.getShape();
+  SmallVector<int64_t> rows = c.in.contiguousStrides(shape), outShape, steps, strides;
+  int64_t n = std::max<int64_t>(offset >= 0 ? std::min(shape[p], shape[q] - offset)
+                                            : std::min(shape[p] + offset, shape[q]), 0);
+  int64_t start = n == 0 ? 0 : offset >= 0 ? offset * rows[q] : -offset * rows[p];
+  for (int64_t d = 0; d < t->rank(); ++d)
+    if (d != p && d != q) {
+      outShape.push_back(shape[d]);
+      steps.push_back(rows[d]);
+      if (t->strides)
+        strides.push_back((*t->strides)[d]);
+    }
+  outShape.push_back(n);
+  steps.push_back(rows[p] + rows[q]);
+  if (t->strides)
+    strides.push_back((*t->strides)[p] + (*t->strides)[q]);
+  return {Py::of(indexedView(c, t, start, outShape, steps,
+                             t->strides ? std::optional(strides) : std::nullopt))};
+}
+
+static Results unfoldOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t dim = c.in.normalizeDim(c.integer("dimension"), t->rank());
+  int64_t size = c.integer("size"), step = c.integer("step");
+  if (!t->type.hasStaticShape())
+    c.in.failStatic("the shape of the argument of unfold");
+  SmallVector<int64_t> shape(t->type.getShape()), steps = c.in.contiguousStrides(shape);
+  auto strides = t->strides;
+  int64_t n = t->rank() == 0 ? 1 : shape[dim];
+  if (size > n)
+    c.in.fail("maximum size for tensor at dimension " + std::to_string(dim) + " is " +
+              std::to_string(n) + " but size is " + std::to_string(size));
+  if (step <= 0)
+    c.in.fail("step is " + std::to_string(step) + " but must be > 0");
+  int64_t inner = t->rank() == 0 ? 1 : steps[dim];
+  if (t->rank() > 0) {
+    shape[dim] = (n - size) / step + 1;
+    steps[dim] *= step;
+  }
+  shape.push_back(size);
+  steps.push_back(inner);
+  if (strides) {
+    strides->push_back(t->rank() == 0 ? 1 : (*strides)[dim]);
+    if (t->rank() > 0)
+      (*strides)[dim] *= step;
+  }
+  return {Py::of(indexedView(c, t, 0, shape, steps, strides))};
+}
+
+static Results asStridedOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto size = c.integers("size"), stride = c.integers("stride");
+  if (!t->chain.empty() || !isContiguous(c, t))
+    c.in.fail("as_strided of a view is not supported");
+  int64_t offset = c.integer("storage_offset", 0), last = offset;
+  bool isEmpty = false;
+  for (auto [n, s] : llvm::zip(size, stride)) {
+    last += (n - 1) * s;
+    isEmpty |= n == 0;
+  }
+  if (!t->type.hasStaticShape())
+    c.in.failStatic("the shape of the argument of as_strided");
+  if (!isEmpty && last >= t->type.getNumElements())
+    c.in.fail("setStorage: the view is out of bounds for storage of size " +
+              std::to_string(t->type.getNumElements()));
+  return {Py::of(indexedView(c, t, isEmpty ? 0 : offset, size, stride,
+                             SmallVector<int64_t>(stride.begin(), stride.end())))};
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes and metadata
+//===----------------------------------------------------------------------===//
+
+static Results sizeOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  if (c.args.size() > 1 && !c.args[1].isNone()) {
+    if (t->rank() == 0)
+      c.in.fail("Dimension specified as " + std::to_string(c.integer("dim")) +
+                " but tensor has no dimensions");
+    return {c.in.fromDim(t->sizes[c.in.normalizeDim(c.integer("dim"), t->rank())])};
+  }
+  std::vector<Py> sizes;
+  for (Dim d : t->sizes)
+    sizes.push_back(c.in.fromDim(d));
+  return {Py::ofItems(Py::List, std::move(sizes), "List[int]")};
+}
+static Results rankOp(Call &c) { return {Py::ofInt(c.tensor(0)->rank())}; }
+static Results numelOp(Call &c) { return {c.in.fromDim(c.in.product(c.tensor(0)->sizes))}; }
+static Results strideOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  if (!t->strides)
+    c.in.fail("the strides of this tensor are not known");
+  if (c.args.size() > 1)
+    return {Py::ofInt((*t->strides)[c.in.normalizeDim(c.integer("dim"), t->rank())])};
+  std::vector<Py> out;
+  for (int64_t s : *t->strides)
+    out.push_back(Py::ofInt(s));
+  return {Py::ofItems(Py::List, std::move(out), "List[int]")};
+}
+static Results isContiguousOp(Call &c) { return {Py::ofBool(isContiguous(c, c.tensor(0)))}; }
+static Results contiguousOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  return {isContiguous(c, t) ? c.args[0] : copyOf(c, t)};
+}
+static Results cloneOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  TensorRef r = c.in.make(c.in.read(t), t->dtype);
+  r->requiresGrad = t->requiresGrad;
+  return {Py::of(r)};
+}
+static Results detachOp(Call &c) {
+  auto r = std::make_shared<Tensor>(*c.tensor(0));
+  r->requiresGrad = false;
+  r->isParameter = false;
+  return {Py::of(r)};
+}
+static Results identityOp(Call &c) { return {c.args[0]}; }
+static Results aliasOp(Call &c) {
+  auto r = std::make_shared<Tensor>(*c.tensor(0));
+  return {Py::of(r)};
+}
+static Results requiresGradOp(Call &c) {
+  c.tensor(0)->requiresGrad = c.boolean("requires_grad", true);
+  return {c.args[0]};
+}
+static Results getRequiresGrad(Call &c) { return {Py::ofBool(c.tensor(0)->requiresGrad)}; }
+static Results isFloatingOp(Call &c) { return {Py::ofBool(isFloating(c.tensor(0)->dtype))}; }
+static Results isComplexOp(Call &c) { return {Py::ofBool(isComplex(c.tensor(0)->dtype))}; }
+static Results isSignedOp(Call &c) { return {Py::ofBool(!isUnsigned(c.tensor(0)->dtype))}; }
+static Results elementSizeOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  unsigned bits = t->type.getElementType().getIntOrFloatBitWidth();
+  return {Py::ofInt((int64_t)std::max(bits / 8, 1u))};
+}
+static Results falseOp(Call &) { return {Py::ofBool(false)}; }
+static Results noneOp(Call &) { return {Py()}; }
+
+ArrayRef<OpRow> import::viewOps() {
+  static const OpRow rows[] = {
+      {"view", viewOp}, {"_unsafe_view", viewOp}, {"reshape", reshapeOp},
+      {"_reshape_alias", reshapeOp}, {"reshape_as", reshapeAsOp}, {"view_as", reshapeAsOp},
+      {"flatten", flattenOp}, {"unsqueeze", unsqueezeOp}, {"squeeze", squeezeOp},
+      {"permute", permuteOp}, {"transpose", transposeOp}, {"swapaxes", transposeOp},
+      {"t", tOp}, {"numpy_T", tOp}, {"mT", tOp}, {"mH", tOp}, {"adjoint", tOp},
+      {"movedim", movedimOp}, {"moveaxis", movedimOp},
+      {"expand", expandOp}, {"broadcast_to", expandOp}, {"expand_as", expandAsOp},
+      {"broadcast_tensors", broadcastTensorsOp},
+      {"select", selectOp}, {"slice", sliceOp}, {"narrow", narrowOp},
+      {"split", splitOp}, {"split_with_sizes", splitOp}, {"chunk", chunkOp},
+      {"unbind", unbindOp}, {"diagonal", diagonalOp}, {"unfold", unfoldOp},
+      {"as_strided", asStridedOp},
+      {"size", sizeOp}, {"dim", rankOp}, {"numel", numelOp}, {"stride", strideOp},
+      {"is_contiguous", isContiguousOp}, {"contiguous", contiguousOp},
+      {"clone", cloneOp}, {"detach", detachOp}, {"detach_", identityOp}, {"alias", aliasOp},
+      {"lift_fresh", identityOp}, {"lift_fresh_copy", cloneOp},
+      {"resolve_conj", identityOp}, {"resolve_neg", identityOp}, {"conj", identityOp},
+      {"_conj", identityOp}, {"conj_physical", cloneOp}, {"real", identityOp},
+      {"requires_grad_", requiresGradOp}, {"requires_grad", getRequiresGrad},
+      {"is_floating_point", isFloatingOp}, {"is_complex", isComplexOp},
+      {"is_signed", isSignedOp}, {"element_size", elementSizeOp},
+      {"is_conj", falseOp}, {"is_neg", falseOp}, {"is_inference", falseOp},
+      {"is_grad_enabled", falseOp}, {"set_grad_enabled", noneOp}, {"warn", noneOp},
+      {"is_autocast_enabled", falseOp},
+  };
+  return rows;
+}
