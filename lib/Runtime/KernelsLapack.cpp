@@ -117,8 +117,9 @@ struct Matrix {
       offset += index % view.shape[d] * view.strides[d];
       index /= view.shape[d];
     }
-    data = static_cast<unsigned char *>(view.data) +
-           offset * sizeOf(view.dtype);
+    data = static_cast<unsigned char *>(view.data);
+    if (data) // without elements there may be no memory
+      data += offset * sizeOf(view.dtype);
   }
 
   template <typename T>

@@ -21,6 +21,9 @@ int64_t allocations = 0;
 int64_t allocationsLeft = -1;
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 const bool canCountAllocations = false;
+extern "C" const char *__asan_default_options() {
+  return "allocator_may_return_null=1";
+}
 #else
 const bool canCountAllocations = true;
 extern "C" int posix_memalign(void **result, size_t alignment,

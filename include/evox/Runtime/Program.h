@@ -41,7 +41,9 @@ typedef struct evox_slot_desc {
   int32_t kind;     /* EVOX_KIND_* */
   /* Offset of the initial value in the blob, or -1 for zeros. A list has
    * `n_elements` initial elements, one after the other, each with its type in
-   * `element_types`, each aligned to 64 bytes. */
+   * `element_types`, each aligned to 64 bytes. A tensor whose type in phase 0
+   * has dynamic dimensions has the initial value's type there, as its only
+   * element. */
   int64_t offset;
   int32_t n_elements;
   int32_t reserved;
@@ -103,21 +105,33 @@ typedef struct evox_program {
   int64_t blob_size;
 } evox_program;
 
+/* What NAME_get_api returns. Hidden, as the public evox_get_api must not be
+ * relied on within a library: another library's may come first in a process. */
+const evox_api *evox_rt_get_api(uint32_t abi_version);
+
 /* --- what compiled code calls ------------------------------------------- */
 
 /* Memory of a call: kept by the instance for the next one; all of it goes
  * back when the call ends or fails. 64-byte aligned. Size 0 is fine. */
 void *evox_rt_alloc(evox_ctx *ctx, int64_t bytes);
 void evox_rt_free(evox_ctx *ctx, void *data);
-/* Takes over `data` (from evox_rt_alloc) as the slot's or result's value. */
+/* Takes over `data` (from evox_rt_alloc) as the slot's or result's value; any
+ * other memory, and a view that is not contiguous, is copied. What the slot
+ * held stays readable until the call ends, and evox_rt_free of what was taken
+ * over does nothing. */
 void evox_rt_set_slot(evox_ctx *ctx, int32_t slot, const evox_view *value);
 void evox_rt_set_result(evox_ctx *ctx, int32_t result, const evox_view *value);
 /* Ends the call with EVOX_ERROR_PROGRAM; does not return. Each "{}" in the
- * message is replaced by the next value. `kinds[i]`: 'i' int64, 'f' double. */
+ * message is replaced by the next value. `kinds[i]`: 'i' int64, 'f' double.
+ * Kernels fail the same way on bad values (a range whose ends are swapped, a
+ * probability of 2): where those are known only at run time, the entry point
+ * needs `can_fail`. A failure without it leaves an instance that can only be
+ * reset, loaded or closed. */
 void evox_rt_fail(evox_ctx *ctx, const char *message, const char *kinds,
                   const int64_t *values);
 void evox_rt_external(evox_ctx *ctx, const char *name, const evox_view *args,
                       int32_t n_args, evox_view *results, int32_t n_results);
+/* Appends a copy. */
 void evox_rt_list_append(evox_ctx *ctx, int32_t slot, const evox_view *value);
 int64_t evox_rt_list_size(evox_ctx *ctx, int32_t slot);
 /* Fails the call when out of range, as Python's IndexError. */

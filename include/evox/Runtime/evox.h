@@ -108,14 +108,18 @@ typedef struct evox_api {
   evox_status (*call)(evox_instance *, const char *entry,
                       const evox_tensor *args, int32_t n_args,
                       evox_tensor *results, int32_t n_results);
-  /* Calls an entry point without arguments n times, inside compiled code. */
+  /* Calls an entry point without arguments n times, inside compiled code. A
+   * failure leaves the state as it was before the call that failed. */
   evox_status (*run)(evox_instance *, const char *entry, int64_t n);
 
   /* --- state ------------------------------------------------------------ */
   /* A view of a slot by its state_dict name, without a copy; valid until the
-   * instance's next call. `NAME` of a list: use list_size and list_get. */
+   * instance's next call. `NAME` of a list: use list_size and list_get. The
+   * generator is shown as bytes: of the torch one, those of
+   * torch.get_rng_state, and set_state takes them; of philox, the seed and the
+   * number of draws since (8 bytes each). */
   evox_status (*get_state)(evox_instance *, const char *name, evox_tensor *);
-  /* Copies into a slot; shape and dtype must be the slot's. */
+  /* Copies into a slot; shape and dtype must be the slot's in this phase. */
   evox_status (*set_state)(evox_instance *, const char *name,
                            const evox_tensor *);
   evox_status (*list_size)(evox_instance *, const char *name, int64_t *size);
