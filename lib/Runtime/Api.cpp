@@ -22,9 +22,8 @@ static const char *entryName(int32_t i) {
 }
 
 static const char *stateName(int32_t i) {
-  return i >= 0 && i < evox_the_program.n_slots
-             ? evox_the_program.slots[i].name
-             : nullptr;
+  return i >= 0 && i < evox_the_program.n_slots ? evox_the_program.slots[i].name
+                                                : nullptr;
 }
 
 static const char *errorText(const evox_instance *instance) {
@@ -40,30 +39,12 @@ static int32_t phaseOf(const evox_instance *instance) {
 }
 
 static const evox_api kApi = {
-    EVOX_ABI_VERSION,
-    sizeof(evox_api),
-    programName,
-    signature,
-    entryCount,
-    entryName,
-    stateCount,
-    stateName,
-    openInstance,
-    closeInstance,
-    errorText,
-    seedInstance,
-    callEntry,
-    runEntry,
-    getState,
-    setState,
-    listSize,
-    listGet,
-    phaseOf,
-    saveState,
-    loadState,
-    resetInstance,
-    setExternal,
-    setExecutor,
+    EVOX_ABI_VERSION, sizeof(evox_api), programName, signature,
+    entryCount,       entryName,        stateCount,  stateName,
+    openInstance,     closeInstance,    errorText,   seedInstance,
+    callEntry,        runEntry,         getState,    setState,
+    listSize,         listGet,          phaseOf,     saveState,
+    loadState,        resetInstance,    setExternal, setExecutor,
 };
 
 /// Hidden, for the program's own NAME_get_api: that one must not go through a

@@ -200,8 +200,8 @@ static void copyRows(T *to, const evox_view &from, int64_t count) {
     else
       for (int64_t i = 0; i < n; ++i)
         std::memcpy(to + done + i,
-                    base + (offset + i * from.strides[last]) *
-                               int64_t(sizeof(T)),
+                    base +
+                        (offset + i * from.strides[last]) * int64_t(sizeof(T)),
                     sizeof(T));
     for (int32_t d = last; d-- > 0;) {
       offset += from.strides[d];
@@ -260,7 +260,7 @@ bool evox::rt::overlaps(const evox_view &a, const evox_view &b) {
   return aLow < bHigh && bLow < aHigh;
 }
 
-//===-- errors -------------------------------------------------------------===//
+//===-- errors ------------------------------------------------------------===//
 
 evox_status evox::rt::error(evox_instance *instance, evox_status status,
                             const char *format, ...) {

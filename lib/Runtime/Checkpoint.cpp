@@ -30,7 +30,7 @@
 
 using namespace evox::rt;
 
-//===-- XXH64 (Y. Collet) --------------------------------------------------===//
+//===-- XXH64 (Y. Collet) -------------------------------------------------===//
 
 namespace {
 
@@ -137,18 +137,17 @@ const char *safeName(int32_t dtype) {
 }
 
 int32_t dtypeOf(const char *name) {
-  for (int32_t dtype : {EVOX_UINT8, EVOX_INT8, EVOX_INT16, EVOX_INT32,
-                        EVOX_INT64, EVOX_FLOAT16, EVOX_FLOAT32, EVOX_FLOAT64,
-                        EVOX_BFLOAT16, EVOX_BOOL, EVOX_COMPLEX64,
-                        EVOX_COMPLEX128})
+  for (int32_t dtype :
+       {EVOX_UINT8, EVOX_INT8, EVOX_INT16, EVOX_INT32, EVOX_INT64, EVOX_FLOAT16,
+        EVOX_FLOAT32, EVOX_FLOAT64, EVOX_BFLOAT16, EVOX_BOOL, EVOX_COMPLEX64,
+        EVOX_COMPLEX128})
     if (std::strcmp(safeName(dtype), name) == 0)
       return dtype;
   return -1;
 }
 
 // Calls visit(name, index or -1, view) for everything that is saved.
-template <typename F>
-void forEachSaved(evox_instance *instance, F visit) {
+template <typename F> void forEachSaved(evox_instance *instance, F visit) {
   const evox_program *program = instance->program;
   for (int32_t i = 0; i < program->n_slots; ++i) {
     const evox_slot_desc &slot = program->slots[i];
@@ -168,8 +167,7 @@ void forEachSaved(evox_instance *instance, F visit) {
 }
 
 // Widest elements first, so that each is aligned in the file.
-template <typename F>
-void forEachInOrder(evox_instance *instance, F visit) {
+template <typename F> void forEachInOrder(evox_instance *instance, F visit) {
   for (int64_t size : {16, 8, 4, 2, 1})
     forEachSaved(instance,
                  [&](const char *name, int64_t index, const evox_view &view) {
@@ -178,7 +176,7 @@ void forEachInOrder(evox_instance *instance, F visit) {
                  });
 }
 
-//===-- save ---------------------------------------------------------------===//
+//===-- save --------------------------------------------------------------===//
 
 void addField(Buffer &header, const char *key, const char *value) {
   header.addString(key);
@@ -209,29 +207,29 @@ void makeHeader(evox_instance *instance, Buffer &header) {
   header.add(kZeros);
   header.add("\"}");
   int64_t at = 0;
-  forEachInOrder(instance, [&](const char *name, int64_t index,
-                               const evox_view &view) {
-    header.add(",\"");
-    header.addEscaped(name);
-    if (index >= 0) {
-      header.add(".");
-      header.addInteger(index);
-    }
-    header.add("\":{\"dtype\":\"");
-    header.add(safeName(view.dtype));
-    header.add("\",\"shape\":[");
-    for (int32_t d = 0; d < view.rank; ++d) {
-      if (d)
-        header.add(",");
-      header.addInteger(view.shape[d]);
-    }
-    header.add("],\"data_offsets\":[");
-    header.addInteger(at);
-    header.add(",");
-    at += bytesOf(view);
-    header.addInteger(at);
-    header.add("]}");
-  });
+  forEachInOrder(instance,
+                 [&](const char *name, int64_t index, const evox_view &view) {
+                   header.add(",\"");
+                   header.addEscaped(name);
+                   if (index >= 0) {
+                     header.add(".");
+                     header.addInteger(index);
+                   }
+                   header.add("\":{\"dtype\":\"");
+                   header.add(safeName(view.dtype));
+                   header.add("\",\"shape\":[");
+                   for (int32_t d = 0; d < view.rank; ++d) {
+                     if (d)
+                       header.add(",");
+                     header.addInteger(view.shape[d]);
+                   }
+                   header.add("],\"data_offsets\":[");
+                   header.addInteger(at);
+                   header.add(",");
+                   at += bytesOf(view);
+                   header.addInteger(at);
+                   header.add("]}");
+                 });
   header.add("}");
   while (header.size % 8 && !header.failed)
     header.add(" ");
@@ -255,13 +253,11 @@ bool writeFile(evox_instance *instance, int file, const Buffer &header) {
   unsigned char size[8];
   for (int i = 0; i < 8; ++i)
     size[i] = static_cast<unsigned char>(uint64_t(header.size) >> 8 * i);
-  bool good = writeAll(file, size, 8) &&
-              writeAll(file, header.data, header.size);
-  forEachInOrder(instance,
-                 [&](const char *, int64_t, const evox_view &view) {
-                   good = good && writeAll(file, view.data,
-                                           size_t(bytesOf(view)));
-                 });
+  bool good =
+      writeAll(file, size, 8) && writeAll(file, header.data, header.size);
+  forEachInOrder(instance, [&](const char *, int64_t, const evox_view &view) {
+    good = good && writeAll(file, view.data, size_t(bytesOf(view)));
+  });
   return good && fsync(file) == 0;
 }
 
@@ -333,8 +329,8 @@ evox_status evox::rt::saveState(evox_instance *instance, const char *path) {
   evox_status status = EVOX_OK;
   int file = openTemporary(path, name);
   if (file < 0) {
-    status = error(instance, EVOX_ERROR_IO, "save: cannot write '%s': %m",
-                   path);
+    status =
+        error(instance, EVOX_ERROR_IO, "save: cannot write '%s': %m", path);
   } else {
     bool good = writeFile(instance, file, header);
     int kept = errno;
@@ -349,8 +345,8 @@ evox_status evox::rt::saveState(evox_instance *instance, const char *path) {
     if (!good) {
       unlink(name.data);
       errno = kept;
-      status = error(instance, EVOX_ERROR_IO, "save: cannot write '%s': %m",
-                     path);
+      status =
+          error(instance, EVOX_ERROR_IO, "save: cannot write '%s': %m", path);
     } else if (!syncFolder(path, name)) {
       status = error(instance, EVOX_ERROR_IO,
                      "save: '%s' is written, but its folder could not be "
@@ -363,7 +359,7 @@ evox_status evox::rt::saveState(evox_instance *instance, const char *path) {
   return status;
 }
 
-//===-- load ---------------------------------------------------------------===//
+//===-- load --------------------------------------------------------------===//
 
 namespace {
 
@@ -405,16 +401,15 @@ void readFile(evox_instance *instance, Load &load) {
   load.bytes = static_cast<unsigned char *>(
       evox_rt_alloc(contextOf(instance), load.size + 1));
   for (int64_t done = 0; done < load.size;) {
-    ssize_t n = read(load.file, load.bytes + done,
-                     size_t(load.size - done < (1 << 30) ? load.size - done
-                                                         : 1 << 30));
+    ssize_t n =
+        read(load.file, load.bytes + done,
+             size_t(load.size - done < (1 << 30) ? load.size - done : 1 << 30));
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       fail(instance, EVOX_ERROR_IO, "cannot read '%s': %m", load.path);
     if (n == 0)
-      fail(instance, EVOX_ERROR_IO, "'%s' shrank while it was read",
-           load.path);
+      fail(instance, EVOX_ERROR_IO, "'%s' shrank while it was read", load.path);
     done += n;
   }
   if (load.size < 8)
@@ -574,8 +569,7 @@ void verifyFile(evox_instance *instance, Load &load) {
     fail(instance, EVOX_ERROR_CHECKPOINT,
          "'%s' is truncated: it should have %lld bytes of data, %lld are "
          "there",
-         load.path, static_cast<long long>(end),
-         static_cast<long long>(data));
+         load.path, static_cast<long long>(end), static_cast<long long>(data));
   const Metadata &metadata = load.metadata;
   if (std::strcmp(metadata.format, kFormat) != 0)
     fail(instance, EVOX_ERROR_CHECKPOINT,
@@ -596,8 +590,7 @@ void verifyFile(evox_instance *instance, Load &load) {
   }
   if (!good)
     fail(instance, EVOX_ERROR_CHECKPOINT,
-         "'%s' was altered or damaged: its checksum does not match",
-         load.path);
+         "'%s' was altered or damaged: its checksum does not match", load.path);
   if (std::strcmp(metadata.program, program->hash) != 0)
     fail(instance, EVOX_ERROR_CHECKPOINT,
          "'%s' is of another program: '%s' (%s), and this is '%s' (%s)",
@@ -668,8 +661,8 @@ void loadBody(evox_instance *instance, void *arg) {
       continue;
     int64_t n = load.listSizes[i];
     if (n < 0 || n > load.nSaved)
-      fail(instance, EVOX_ERROR_CHECKPOINT,
-           "'%s' does not have the list '%s'", load.path, slot.name);
+      fail(instance, EVOX_ERROR_CHECKPOINT, "'%s' does not have the list '%s'",
+           load.path, slot.name);
     state.sizes[i] = n;
     state.lists[i] = static_cast<evox_view *>(
         evox_rt_alloc(ctx, n * int64_t(sizeof(evox_view))));

@@ -93,8 +93,7 @@ using Opmath =
     std::conditional_t<isHalf<T>, float,
                        std::conditional_t<std::is_same_v<T, Bool>, int, T>>;
 
-template <typename T>
-inline bool isNan(T x) {
+template <typename T> inline bool isNan(T x) {
   if constexpr (isFloat<T>) {
     Opmath<T> y = x;
     return y != y;
@@ -104,8 +103,7 @@ inline bool isNan(T x) {
 }
 
 /// As PyTorch converts: to half precision through float.
-template <typename T>
-inline T fromDouble(double x) {
+template <typename T> inline T fromDouble(double x) {
   if constexpr (isHalf<T>)
     return T(float(x));
   else if constexpr (std::is_same_v<T, Bool>)
@@ -113,8 +111,7 @@ inline T fromDouble(double x) {
   else
     return T(x);
 }
-template <typename T>
-inline T fromInteger(int64_t x) {
+template <typename T> inline T fromInteger(int64_t x) {
   if constexpr (isHalf<T>)
     return T(float(x));
   else if constexpr (std::is_same_v<T, Bool>)
@@ -123,14 +120,12 @@ inline T fromInteger(int64_t x) {
     return T(x);
 }
 
-template <typename T>
-struct Tag {
+template <typename T> struct Tag {
   using Type = T;
 };
 
 /// Calls f(Tag<T>()) for the dtype's T; false where there is none.
-template <typename F>
-inline bool dispatch(int32_t dtype, F f) {
+template <typename F> inline bool dispatch(int32_t dtype, F f) {
   switch (dtype) {
   case EVOX_UINT8:
     return f(Tag<uint8_t>()), true;

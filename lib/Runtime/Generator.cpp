@@ -43,7 +43,7 @@ Isa evox::rt::detectIsa() {
 #endif
 }
 
-//===-- MT19937 ------------------------------------------------------------===//
+//===-- MT19937 -----------------------------------------------------------===//
 
 namespace {
 
@@ -57,7 +57,8 @@ EVOX_INLINE uint32_t twist(uint32_t u, uint32_t v) {
 // Word i needs word i + 397 of the old block up to i = 226 and word i - 227 of
 // the new one after it, so in runs of 227 no word needs one of its own run,
 // and each run vectorises.
-EVOX_INLINE void refillBlockImpl(uint32_t *__restrict s, uint32_t *__restrict t) {
+EVOX_INLINE void refillBlockImpl(uint32_t *__restrict s,
+                                 uint32_t *__restrict t) {
 #pragma clang loop vectorize(assume_safety)
   for (int i = 0; i < kN - kM; ++i)
     s[i] = s[i + kM] ^ twist(s[i], s[i + 1]);
@@ -78,7 +79,7 @@ EVOX_INLINE void refillBlockImpl(uint32_t *__restrict s, uint32_t *__restrict t)
 }
 EVOX_VARIANTS(refillBlock, (uint32_t *s, uint32_t *t), (s, t))
 
-//===-- Philox -------------------------------------------------------------===//
+//===-- Philox ------------------------------------------------------------===//
 
 EVOX_INLINE void philoxImpl(uint32_t *__restrict out, int64_t first,
                             int64_t blocks, uint64_t draw, uint64_t seed) {
@@ -117,7 +118,7 @@ uint64_t get64(const unsigned char *at) {
 
 } // namespace
 
-//===-- Generator ----------------------------------------------------------===//
+//===-- Generator ---------------------------------------------------------===//
 
 void Generator::setSeed(uint64_t newSeed) {
   seed = newSeed;
@@ -163,7 +164,7 @@ const uint32_t *Generator::words(int64_t n) {
   return buffer;
 }
 
-//===-- the state in bytes -------------------------------------------------===//
+//===-- the state in bytes ------------------------------------------------===//
 
 // As at::CPUGeneratorImplState: seed (8), left (4), seeded (4), next (8), 624
 // words in 8 bytes each, then three doubles, of which the second is the kept

@@ -52,8 +52,8 @@ struct Generator {
   uint64_t seed;
 
   // --- torch
-  int32_t at;  // the next word of the block
-  bool fresh;  // no word was drawn since seeding
+  int32_t at; // the next word of the block
+  bool fresh; // no word was drawn since seeding
   bool hasNormal;
   double normal; // the second of the last pair of scalar normal draws
   alignas(64) uint32_t state[kBlock];

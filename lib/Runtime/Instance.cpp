@@ -20,7 +20,7 @@
 
 using namespace evox::rt;
 
-//===-- failing ------------------------------------------------------------===//
+//===-- failing -----------------------------------------------------------===//
 
 namespace {
 
@@ -83,12 +83,12 @@ void evox::rt::fail(evox_instance *instance, evox_status status,
   }
   int n = 0;
   if (instance->entryName)
-    n = snprintf(instance->message, sizeof instance->message / 4, "%s: ",
-                 instance->entryName);
+    n = snprintf(instance->message, sizeof instance->message / 4,
+                 "%s: ", instance->entryName);
   n = n < int(sizeof instance->message / 4) ? n
                                             : int(sizeof instance->message / 4);
-  vsnprintf(instance->message + n, sizeof instance->message - size_t(n),
-            format, list);
+  vsnprintf(instance->message + n, sizeof instance->message - size_t(n), format,
+            list);
   va_end(list);
   instance->failure = status;
   longjmp(instance->jump, 1);
@@ -146,7 +146,7 @@ extern "C" void evox_rt_fail(evox_ctx *ctx, const char *message,
   fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "%s", text.data);
 }
 
-//===-- the host's part ----------------------------------------------------===//
+//===-- the host's part ---------------------------------------------------===//
 
 extern "C" void evox_rt_external(evox_ctx *ctx, const char *name,
                                  const evox_view *args, int32_t n_args,
@@ -228,7 +228,7 @@ evox_status evox::rt::setExecutor(evox_instance *instance, evox_parallel_fn fn,
   return EVOX_OK;
 }
 
-//===-- results and replaced slots -----------------------------------------===//
+//===-- results and replaced slots ----------------------------------------===//
 
 // Makes `held`, a kept tensor, hold the value, whose memory it takes over
 // where it can. What it held lives on until the call ends: the code may still
@@ -299,7 +299,7 @@ static void prepareResults(evox_instance *instance, int32_t n,
   instance->resultTypes = types;
 }
 
-//===-- what may fail ------------------------------------------------------===//
+//===-- what may fail -----------------------------------------------------===//
 
 static bool savesGenerator(const evox_instance *instance,
                            const evox_entry_phase *code) {
@@ -359,7 +359,7 @@ static void restoreWrites(evox_instance *instance,
                 instance->savedGenerator, offsetof(Generator, buffer));
 }
 
-//===-- calls --------------------------------------------------------------===//
+//===-- calls -------------------------------------------------------------===//
 
 namespace {
 struct Frame {

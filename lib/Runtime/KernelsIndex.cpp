@@ -16,8 +16,7 @@ namespace {
 // As evox::ScatterKind.
 enum Kind { Assign, Sum, Prod, Max, Min };
 
-template <typename T>
-T combine(int64_t kind, T oldValue, T value) {
+template <typename T> T combine(int64_t kind, T oldValue, T value) {
   using M = Opmath<T>;
   M a = oldValue, b = value;
   switch (kind) {

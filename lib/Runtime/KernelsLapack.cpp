@@ -20,7 +20,7 @@
 
 using namespace evox::rt;
 
-//===-- LAPACK -------------------------------------------------------------===//
+//===-- LAPACK ------------------------------------------------------------===//
 
 // Fortran adds the lengths of character arguments at the end.
 extern "C" {
@@ -53,8 +53,7 @@ EVOX_LAPACK(double, d)
 namespace {
 
 #define EVOX_PICK(name)                                                        \
-  template <typename T, typename... Args>                                      \
-  void name(Args... args) {                                                    \
+  template <typename T, typename... Args> void name(Args... args) {            \
     if constexpr (std::is_same_v<T, float>)                                    \
       s##name##_(args...);                                                     \
     else                                                                       \
@@ -71,7 +70,7 @@ EVOX_PICK(trtrs)
 EVOX_PICK(gelsy)
 #undef EVOX_PICK
 
-//===-- matrices -----------------------------------------------------------===//
+//===-- matrices ----------------------------------------------------------===//
 
 int atLeast1(int n) { return n > 1 ? n : 1; }
 int least(int a, int b) { return a < b ? a : b; }
@@ -83,8 +82,7 @@ struct Scratch {
   void *blocks[12];
   int n = 0;
   explicit Scratch(evox_ctx *ctx) : ctx(ctx) {}
-  template <typename T>
-  T *make(int64_t count) {
+  template <typename T> T *make(int64_t count) {
     void *data = evox_rt_alloc(ctx, count * int64_t(sizeof(T)));
     blocks[n++] = data;
     return static_cast<T *>(data);
@@ -122,25 +120,21 @@ struct Matrix {
       data += offset * sizeOf(view.dtype);
   }
 
-  template <typename T>
-  T &at(int64_t i, int64_t j) const {
+  template <typename T> T &at(int64_t i, int64_t j) const {
     return reinterpret_cast<T *>(data)[i * rowStride + j * columnStride];
   }
   /// To memory by columns, of `ld` rows.
-  template <typename T>
-  void load(T *to, int64_t ld) const {
+  template <typename T> void load(T *to, int64_t ld) const {
     for (int64_t j = 0; j < columns; ++j)
       for (int64_t i = 0; i < rows; ++i)
         to[i + j * ld] = at<T>(i, j);
   }
-  template <typename T>
-  void store(const T *from, int64_t ld) const {
+  template <typename T> void store(const T *from, int64_t ld) const {
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j)
         at<T>(i, j) = from[i + j * ld];
   }
-  template <typename T>
-  void fill(T value, T diagonal) const {
+  template <typename T> void fill(T value, T diagonal) const {
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j)
         at<T>(i, j) = i == j ? diagonal : value;
@@ -179,8 +173,7 @@ void forEachMatrix(evox_ctx *ctx, const evox_view *view, F f) {
 }
 
 /// Asks `call(work, lwork)` how much memory it wants, then calls it with it.
-template <typename T, typename F>
-void withWork(Scratch &scratch, F call) {
+template <typename T, typename F> void withWork(Scratch &scratch, F call) {
   T size = 0;
   call(&size, -1);
   // float does not hold every integer; LAPACK may round down.
@@ -191,11 +184,11 @@ void withWork(Scratch &scratch, F call) {
 
 } // namespace
 
-//===-- the kernels --------------------------------------------------------===//
+//===-- the kernels -------------------------------------------------------===//
 
 extern "C" void evox_k_cholesky(evox_ctx *ctx, const evox_view *in,
-                                const evox_view *factor,
-                                const evox_view *info, int64_t upper) {
+                                const evox_view *factor, const evox_view *info,
+                                int64_t upper) {
   forEachMatrix(ctx, in, [&](int64_t index, auto zero) {
     using T = decltype(zero);
     Matrix a(ctx, *in, index), l(ctx, *factor, index);
@@ -230,8 +223,8 @@ extern "C" void evox_k_eigh(evox_ctx *ctx, const evox_view *in,
       const char *half = upper ? "U" : "L";
       T size = 0;
       int isize = 0, query = -1;
-      syevd<T>("V", half, &n, data, &ld, values, &size, &query, &isize,
-               &query, &rc, size_t(1), size_t(1));
+      syevd<T>("V", half, &n, data, &ld, values, &size, &query, &isize, &query,
+               &rc, size_t(1), size_t(1));
       // What LAPACK's manual asks for; the query can round it down in float.
       int64_t need = 1 + 6 * int64_t(n) + 2 * int64_t(n) * n;
       int64_t wanted = int64_t(size) > need ? int64_t(size) : need;
@@ -320,8 +313,7 @@ extern "C" void evox_k_lu(evox_ctx *ctx, const evox_view *in,
     T *data = scratch.make<T>(int64_t(ld) * n);
     a.load(data, ld);
     if (least(m, n))
-      getrf<T>(&m, &n, data, &ld, rowOf<int>(*pivots, index, least(m, n)),
-               &rc);
+      getrf<T>(&m, &n, data, &ld, rowOf<int>(*pivots, index, least(m, n)), &rc);
     out.store(data, ld);
     setInfo(info, index, rc);
     scratch.release();
@@ -350,9 +342,9 @@ extern "C" void evox_k_solve(evox_ctx *ctx, const evox_view *a,
 }
 
 extern "C" void evox_k_solve_triangular(evox_ctx *ctx, const evox_view *a,
-                                        const evox_view *b,
-                                        const evox_view *x, int64_t upper,
-                                        int64_t transposed, int64_t unit) {
+                                        const evox_view *b, const evox_view *x,
+                                        int64_t upper, int64_t transposed,
+                                        int64_t unit) {
   forEachMatrix(ctx, a, [&](int64_t index, auto zero) {
     using T = decltype(zero);
     Matrix am(ctx, *a, index), bm(ctx, *b, index), xm(ctx, *x, index);
@@ -375,8 +367,8 @@ extern "C" void evox_k_solve_triangular(evox_ctx *ctx, const evox_view *a,
           int64_t i = backward ? n - 1 - step : step;
           T sum = right[i + c * ld];
           for (int64_t j = backward ? i + 1 : 0; j < (backward ? n : i); ++j)
-            sum -= data[transposed ? j + i * ld : i + j * ld] *
-                   right[j + c * ld];
+            sum -=
+                data[transposed ? j + i * ld : i + j * ld] * right[j + c * ld];
           right[i + c * ld] = unit ? sum : sum / data[i + i * ld];
         }
     }
@@ -399,8 +391,9 @@ extern "C" void evox_k_lstsq(evox_ctx *ctx, const evox_view *a,
       return;
     }
     // PyTorch's default.
-    T tolerance = rcond >= 0 ? T(rcond)
-                             : std::numeric_limits<T>::epsilon() * T(most(m, n));
+    T tolerance = rcond >= 0
+                      ? T(rcond)
+                      : std::numeric_limits<T>::epsilon() * T(most(m, n));
     Scratch scratch(ctx);
     int ldb = most(m, n);
     T *data = scratch.make<T>(int64_t(m) * n);

@@ -44,7 +44,7 @@ EVOX_INLINE double unitDouble(uint32_t high, uint32_t low) {
   return double(int64_t(bits)) * 0x1p-53;
 }
 
-//===-- uniform ------------------------------------------------------------===//
+//===-- uniform -----------------------------------------------------------===//
 
 EVOX_INLINE void uniformFloatImpl(const uint32_t *__restrict w,
                                   float *__restrict out, int64_t n, float from,
@@ -73,8 +73,7 @@ EVOX_INLINE void uniformDoubleImpl(const uint32_t *__restrict w,
                                    double from, double to) {
   double width = to - from;
   for (int64_t i = 0; i < n; ++i) {
-    double x =
-        __builtin_fma(unitDouble(w[2 * i], w[2 * i + 1]), width, from);
+    double x = __builtin_fma(unitDouble(w[2 * i], w[2 * i + 1]), width, from);
     out[i] = x == to ? from : x;
   }
 }
@@ -107,7 +106,7 @@ void uniformHalf(Generator &g, T *out, int64_t n, double from, double to) {
   }
 }
 
-//===-- normal -------------------------------------------------------------===//
+//===-- normal ------------------------------------------------------------===//
 
 // Cephes' logf, sinf and cosf (S. Moshier), as PyTorch vectorises them, with
 // fused operations where its compiler makes them.
@@ -218,16 +217,14 @@ void normalBlock(const uint32_t *w, double *out, double mean, double std) {
               out[j + 8]);
 }
 
-template <typename T>
-void convertFloats(const float *from, T *to, int64_t n) {
+template <typename T> void convertFloats(const float *from, T *to, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     to[i] = T(from[i]);
 }
 
 // 16 elements or more, of float, float16 or bfloat16.
 template <typename T>
-void torchNormalBlocks(Generator &g, T *out, int64_t n, float mean,
-                       float std) {
+void torchNormalBlocks(Generator &g, T *out, int64_t n, float mean, float std) {
   auto transform = normalBlocks(g.isa);
   float values[Generator::kMostWords];
   auto put = [&](T *to, int64_t some) {
@@ -329,7 +326,7 @@ void normal(Generator &g, T *out, int64_t n, double mean, double std) {
     torchNormalFew(g, out, n, mean, std);
 }
 
-//===-- integers -----------------------------------------------------------===//
+//===-- integers ----------------------------------------------------------===//
 
 // word % range for range < 2^28, by way of double: exact but for the last step.
 EVOX_INLINE void remaindersImpl(const uint32_t *__restrict w,
@@ -421,10 +418,9 @@ void integers(Generator &g, T *out, int64_t n, int64_t low, int64_t high) {
   }
 }
 
-//===-- permutation --------------------------------------------------------===//
+//===-- permutation -------------------------------------------------------===//
 
-template <typename T>
-void permutation(Generator &g, T *out, int64_t n) {
+template <typename T> void permutation(Generator &g, T *out, int64_t n) {
   if (n < int64_t(UINT32_MAX / 20)) {
     for (int64_t i = 0; i < n; ++i)
       out[i] = fromInteger<T>(i);
@@ -453,7 +449,7 @@ void permutation(Generator &g, T *out, int64_t n) {
   }
 }
 
-//===-- bernoulli ----------------------------------------------------------===//
+//===-- bernoulli ---------------------------------------------------------===//
 
 // Writes up to kMostWords bytes at a time, for the caller to convert.
 template <typename P, typename F>
@@ -491,7 +487,7 @@ void bernoulli(evox_ctx *ctx, const evox_view &p, int64_t n, F convert) {
 
 } // namespace
 
-//===-- the kernels --------------------------------------------------------===//
+//===-- the kernels -------------------------------------------------------===//
 
 extern "C" void evox_k_random_uniform(evox_ctx *ctx, const evox_view *out,
                                       double from, double to) {
@@ -503,8 +499,7 @@ extern "C" void evox_k_random_uniform(evox_ctx *ctx, const evox_view *out,
                                               : 0x1.fffffffffffffp1023;
   if (!(from <= to))
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
-         "uniform: expected a range [from, to), got from=%g > to=%g", from,
-         to);
+         "uniform: expected a range [from, to), got from=%g > to=%g", from, to);
   if (!(from >= -most && to <= most && to - from <= most))
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
          "uniform: from %g to %g is more than %s holds", from, to,
@@ -611,8 +606,7 @@ extern "C" void evox_k_random_integers(evox_ctx *ctx, const evox_view *out,
   g.endDraw();
 }
 
-extern "C" void evox_k_random_permutation(evox_ctx *ctx,
-                                          const evox_view *out) {
+extern "C" void evox_k_random_permutation(evox_ctx *ctx, const evox_view *out) {
   Generator &g = generatorOf(ctx);
   g.beginDraw();
   bool known = dispatch(out->dtype, [&](auto tag) {

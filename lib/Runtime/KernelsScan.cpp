@@ -19,31 +19,24 @@ namespace {
 enum Kind { Sum, Prod, Max, Min, LogSumExp };
 
 // What PyTorch's CPU kernels sum up in; integers wrap around.
-template <typename T>
-struct SumsOf {
+template <typename T> struct SumsOf {
   using Type = uint64_t;
 };
-template <>
-struct SumsOf<float> {
+template <> struct SumsOf<float> {
   using Type = double;
 };
-template <>
-struct SumsOf<double> {
+template <> struct SumsOf<double> {
   using Type = double;
 };
-template <>
-struct SumsOf<Half> {
+template <> struct SumsOf<Half> {
   using Type = float;
 };
-template <>
-struct SumsOf<BFloat> {
+template <> struct SumsOf<BFloat> {
   using Type = float;
 };
-template <typename T>
-using Sums = typename SumsOf<T>::Type;
+template <typename T> using Sums = typename SumsOf<T>::Type;
 
-template <typename S>
-S logAddExp(S x, S y) {
+template <typename S> S logAddExp(S x, S y) {
   S low = isNan(y) ? y : x < y ? x : y;
   S high = isNan(y) ? y : x < y ? y : x;
   if (isNan(x))
@@ -61,8 +54,10 @@ void scan(const evox_view &in, T *out, int64_t dim, S start, F combine) {
     T *to = out + lanes.outOffset;
     S sum = start;
     // Each step needs the one before: no use in unrolling for ten types.
-    _Pragma("clang loop unroll(disable) vectorize(disable)")
-    for (int64_t i = 0; i < lanes.size; ++i) {
+    _Pragma("clang loop unroll(disable) vectorize(disable)") for (int64_t i = 0;
+                                                                  i <
+                                                                  lanes.size;
+                                                                  ++i) {
       sum = combine(sum, from[i * lanes.stride]);
       if constexpr (std::is_same_v<T, Bool>)
         to[i * lanes.outStride] = Bool(sum != 0);
@@ -79,8 +74,11 @@ void extremes(const evox_view &in, T *out, int64_t dim, Wins wins) {
   for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
     const T *from = static_cast<const T *>(in.data) + lanes.offset;
     T *to = out + lanes.outOffset;
-    _Pragma("clang loop unroll(disable) vectorize(disable)")
-    for (int64_t i = 0, best = 0; i < lanes.size; ++i) {
+    _Pragma("clang loop unroll(disable) vectorize(disable)") for (int64_t i = 0,
+                                                                  best = 0;
+                                                                  i <
+                                                                  lanes.size;
+                                                                  ++i) {
       T x = from[i * lanes.stride], y = from[best * lanes.stride];
       if (isNan(x) || (!isNan(y) && wins(Opmath<T>(x), Opmath<T>(y))))
         best = i;

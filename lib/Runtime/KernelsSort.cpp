@@ -24,14 +24,12 @@ using namespace evox::rt;
 namespace {
 
 // Loops that vectors do not help, without the code for them.
-#define EVOX_PLAIN_LOOP                                                        \
-  _Pragma("clang loop unroll(disable) vectorize(disable)")
+#define EVOX_PLAIN_LOOP _Pragma("clang loop unroll(disable) vectorize(disable)")
 
 // Writes the elements of the present lane that items[0 .. k-1] point to.
 template <typename E>
-void put(const evox_view &in, const evox_view &values,
-         const evox_view &indices, const Lanes &lanes, const E *items,
-         int64_t k) {
+void put(const evox_view &in, const evox_view &values, const evox_view &indices,
+         const Lanes &lanes, const E *items, int64_t k) {
   int64_t *at = static_cast<int64_t *>(indices.data) + lanes.outOffset;
   auto copy = [&](auto zero) {
     using T = decltype(zero);
@@ -55,12 +53,11 @@ void put(const evox_view &in, const evox_view &values,
   }
 }
 
-//===-- stable sorts -------------------------------------------------------===//
+//===-- stable sorts ------------------------------------------------------===//
 
 // Elements as unsigned numbers of the same order, equal where the elements
 // are equal: -0 is 0, and there is one NaN, the greatest.
-template <typename T>
-auto keyOf(T x) {
+template <typename T> auto keyOf(T x) {
   if constexpr (std::is_same_v<T, double>) {
     uint64_t u;
     x = x == 0 ? 0.0 : x;
@@ -105,8 +102,7 @@ struct Wide {
   uint64_t key() const { return bits; }
 };
 
-template <typename E>
-void insertionSort(E *data, int64_t n) {
+template <typename E> void insertionSort(E *data, int64_t n) {
   for (int64_t i = 1; i < n; ++i) {
     E x = data[i];
     int64_t j = i;
@@ -117,8 +113,7 @@ void insertionSort(E *data, int64_t n) {
 }
 
 /// Sorts `data`; returns where the result is, `data` or `spare`.
-template <typename E>
-E *mergeSort(E *data, E *spare, int64_t n) {
+template <typename E> E *mergeSort(E *data, E *spare, int64_t n) {
   constexpr int64_t run = 16;
   for (int64_t i = 0; i < n; i += run)
     insertionSort(data + i, n - i < run ? n - i : run);
@@ -143,8 +138,7 @@ E *mergeSort(E *data, E *spare, int64_t n) {
   return data;
 }
 
-template <typename E>
-E *radixSort(E *data, E *spare, int64_t n) {
+template <typename E> E *radixSort(E *data, E *spare, int64_t n) {
   constexpr int digits = E::kBits / 8;
   int64_t counts[digits][256] = {};
   for (int64_t i = 0; i < n; ++i)
@@ -180,8 +174,7 @@ void stableSort(evox_ctx *ctx, const evox_view &in, const evox_view &values,
                 const evox_view &indices, int64_t dim, bool descending) {
   Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
   int64_t n = lanes.size;
-  E *scratch =
-      static_cast<E *>(evox_rt_alloc(ctx, 2 * n * int64_t(sizeof(E))));
+  E *scratch = static_cast<E *>(evox_rt_alloc(ctx, 2 * n * int64_t(sizeof(E))));
   for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
     dispatch(in.dtype, [&](auto tag) {
       using T = typename decltype(tag)::Type;
@@ -198,30 +191,26 @@ void stableSort(evox_ctx *ctx, const evox_view &in, const evox_view &values,
   evox_rt_free(ctx, scratch);
 }
 
-//===-- PyTorch's order ----------------------------------------------------===//
+//===-- PyTorch's order ---------------------------------------------------===//
 
 // What elements are compared as: an order of all integers, float, double.
 template <typename T>
-using Compared =
-    std::conditional_t<!isFloat<T>, int64_t,
-                       std::conditional_t<std::is_same_v<T, double>, double,
-                                          float>>;
+using Compared = std::conditional_t<
+    !isFloat<T>, int64_t,
+    std::conditional_t<std::is_same_v<T, double>, double, float>>;
 
-template <typename A>
-struct Item {
+template <typename A> struct Item {
   A first;
   int64_t second;
   int64_t index() const { return second; }
 };
 
-template <typename A>
-struct Less {
+template <typename A> struct Less {
   bool operator()(const Item<A> &x, const Item<A> &y) const {
     return (!isNan(x.first) && isNan(y.first)) || x.first < y.first;
   }
 };
-template <typename A>
-struct Greater {
+template <typename A> struct Greater {
   bool operator()(const Item<A> &x, const Item<A> &y) const {
     return (isNan(x.first) && !isNan(y.first)) || x.first > y.first;
   }
@@ -265,8 +254,8 @@ void torchOrder(evox_ctx *ctx, const evox_view &in, const evox_view &values,
                 const evox_view &indices, int64_t dim, int64_t k, F order) {
   Lanes lanes(in, dim, k);
   int64_t n = lanes.size;
-  Item<A> *items = static_cast<Item<A> *>(
-      evox_rt_alloc(ctx, n * int64_t(sizeof(Item<A>))));
+  Item<A> *items =
+      static_cast<Item<A> *>(evox_rt_alloc(ctx, n * int64_t(sizeof(Item<A>))));
   for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
     gather(in, lanes, items);
     order(items, n);
@@ -276,8 +265,7 @@ void torchOrder(evox_ctx *ctx, const evox_view &in, const evox_view &values,
 }
 
 /// Calls f with a value of the type that elements of the dtype compare as.
-template <typename F>
-void withCompared(int32_t dtype, F f) {
+template <typename F> void withCompared(int32_t dtype, F f) {
   switch (dtype) {
   case EVOX_FLOAT64:
     return f(double());
@@ -307,8 +295,8 @@ extern "C" void evox_k_sort(evox_ctx *ctx, const evox_view *in,
   int64_t n = in->rank ? in->shape[dim] : 1;
   checkOrder(ctx, "sort", in->dtype);
   // PyTorch sorts long integers by radix, which is stable.
-  bool radix = isInteger(in->dtype) && in->rank == 1 && !descending &&
-               n >= 32768;
+  bool radix =
+      isInteger(in->dtype) && in->rank == 1 && !descending && n >= 32768;
   if ((flags & EVOX_SORT_UNSTABLE) && !radix)
     withCompared(in->dtype, [&](auto zero) {
       using A = decltype(zero);

@@ -12,8 +12,7 @@
 
 using namespace evox::rt;
 
-void evox::rt::truncateList(evox_instance *instance, List &list,
-                            int64_t size) {
+void evox::rt::truncateList(evox_instance *instance, List &list, int64_t size) {
   while (list.size > size)
     instance->memory.release(list.items[--list.size].data);
 }
@@ -69,12 +68,12 @@ extern "C" void evox_rt_list_get(evox_ctx *ctx, int32_t slot, int64_t index,
   if (at < 0 || at >= list.size)
     fail(instance, EVOX_ERROR_PROGRAM,
          "list index out of range: '%s' has %lld elements, the index is %lld",
-         instance->program->slots[slot].name,
-         static_cast<long long>(list.size), static_cast<long long>(index));
+         instance->program->slots[slot].name, static_cast<long long>(list.size),
+         static_cast<long long>(index));
   *value = list.items[at];
 }
 
-//===-- what the host sees -------------------------------------------------===//
+//===-- what the host sees ------------------------------------------------===//
 
 static evox_status findList(evox_instance *instance, const char *what,
                             const char *name, const List *&list) {

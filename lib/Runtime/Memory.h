@@ -26,9 +26,9 @@ enum class Owner : uint32_t { Free, Call, Kept };
 
 // In the 64 bytes before the data.
 struct alignas(64) Block {
-  Block *next, *previous;       // in a free list, or among the call's
+  Block *next, *previous;         // in a free list, or among the call's
   Block *nextMade, *previousMade; // in the list of all that malloc made
-  int64_t bytes;                // of the data
+  int64_t bytes;                  // of the data
   uint32_t sizeClass;
   Owner owner;
   bool ofSlab;

@@ -25,8 +25,8 @@
 #include <cstdint>
 
 // The program of this library; defined by compiled code.
-extern "C" __attribute__((visibility("hidden"))) const evox_program
-    evox_the_program;
+extern "C" __attribute__((visibility("hidden")))
+const evox_program evox_the_program;
 
 namespace evox::rt {
 
@@ -102,7 +102,7 @@ inline evox_ctx *contextOf(evox_instance *instance) {
   return reinterpret_cast<evox_ctx *>(instance);
 }
 
-//===-- errors -------------------------------------------------------------===//
+//===-- errors ------------------------------------------------------------===//
 
 /// Sets the error text and returns the status.
 evox_status error(evox_instance *instance, evox_status status,
@@ -125,7 +125,7 @@ struct Text {
   void add(const char *format, ...) __attribute__((format(printf, 2, 3)));
 };
 
-//===-- types and tensors ---------------------------------------------------===//
+//===-- types and tensors -------------------------------------------------===//
 
 /// Bytes of an element; 0: not a dtype.
 int64_t sizeOf(int32_t dtype);
@@ -149,7 +149,7 @@ const char *whyInvalid(const evox_view &view);
 void copyElements(void *to, const evox_view &from);
 bool overlaps(const evox_view &a, const evox_view &b);
 
-//===-- parts of an instance ------------------------------------------------===//
+//===-- parts of an instance ----------------------------------------------===//
 
 /// The slot of that name, or -1.
 int32_t findSlot(const evox_instance *instance, const char *name);
@@ -172,8 +172,7 @@ const char *generatorName(const evox_program *program);
 NewState newState(evox_instance *instance);
 void initialState(evox_instance *instance, NewState &state);
 void reserveState(evox_instance *instance, const NewState &state);
-void adoptState(evox_instance *instance, const NewState &state,
-                int32_t phase);
+void adoptState(evox_instance *instance, const NewState &state, int32_t phase);
 
 void truncateList(evox_instance *instance, List &list, int64_t size);
 void freeList(evox_instance *instance, List &list);
@@ -187,7 +186,7 @@ evox_status checkIdle(evox_instance *instance);
 /// And its state is whole.
 evox_status checkWhole(evox_instance *instance);
 
-//===-- behind evox_api -----------------------------------------------------===//
+//===-- behind evox_api ---------------------------------------------------===//
 
 evox_status openInstance(evox_instance **);
 void closeInstance(evox_instance *);

@@ -13,7 +13,7 @@
 
 using namespace evox::rt;
 
-//===-- names --------------------------------------------------------------===//
+//===-- names -------------------------------------------------------------===//
 
 int32_t evox::rt::findSlot(const evox_instance *instance, const char *name) {
   const evox_program *program = instance->program;
@@ -82,7 +82,7 @@ evox_status evox::rt::unknownState(evox_instance *instance, const char *what,
                program->n_slots ? near.data : "none");
 }
 
-//===-- replacing all of it ------------------------------------------------===//
+//===-- replacing all of it -----------------------------------------------===//
 
 NewState evox::rt::newState(evox_instance *instance) {
   evox_ctx *ctx = contextOf(instance);
@@ -140,8 +140,8 @@ void evox::rt::initialState(evox_instance *instance, NewState &state) {
       state.slots[i] = initial(type, ownsData(slot));
     } else if (slot.slot == EVOX_SLOT_LIST) {
       state.sizes[i] = slot.n_elements;
-      state.lists[i] = static_cast<evox_view *>(evox_rt_alloc(
-          ctx, slot.n_elements * int64_t(sizeof(evox_view))));
+      state.lists[i] = static_cast<evox_view *>(
+          evox_rt_alloc(ctx, slot.n_elements * int64_t(sizeof(evox_view))));
       for (int32_t j = 0; j < slot.n_elements; ++j)
         state.lists[i][j] = initial(slot.element_types[j], true);
     }
@@ -173,7 +173,7 @@ void evox::rt::adoptState(evox_instance *instance, const NewState &state,
   instance->damaged = false;
 }
 
-//===-- instances ----------------------------------------------------------===//
+//===-- instances ---------------------------------------------------------===//
 
 evox_status evox::rt::checkIdle(evox_instance *instance) {
   if (!instance)
@@ -218,8 +218,7 @@ evox_status evox::rt::seedInstance(evox_instance *instance, uint64_t seed) {
   return EVOX_OK;
 }
 
-template <typename T>
-static bool makeTable(T *&table, int64_t n) {
+template <typename T> static bool makeTable(T *&table, int64_t n) {
   table = static_cast<T *>(std::calloc(size_t(n ? n : 1), sizeof(T)));
   return table;
 }
@@ -280,7 +279,7 @@ void evox::rt::closeInstance(evox_instance *instance) {
   std::free(instance);
 }
 
-//===-- get and set --------------------------------------------------------===//
+//===-- get and set -------------------------------------------------------===//
 
 static evox_type generatorType(const evox_instance *instance) {
   evox_type type = {};

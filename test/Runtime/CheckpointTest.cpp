@@ -118,7 +118,8 @@ TEST_F(Checkpoint, NotAFile) {
   Instance i;
   std::string missing = (folder / "missing").string();
   EXPECT_FAILS(EVOX_ERROR_IO, api().load(i.handle, missing.c_str()), i,
-               "load: cannot read '" + missing + "': No such file or directory");
+               "load: cannot read '" + missing +
+                   "': No such file or directory");
   EXPECT_FAILS(EVOX_ERROR_IO, api().load(i.handle, folder.c_str()), i,
                "load: cannot read '" + folder.string() + "': Is a directory");
   EXPECT_FAILS(EVOX_ERROR_ARGUMENT, api().load(i.handle, ""), i,
@@ -177,8 +178,7 @@ TEST_F(Checkpoint, Altered) {
   std::string before = j.snapshot();
   size_t headerEnd = 8 + header().size();
   int checksums = 0;
-  for (size_t at = 0; at < bytes.size();
-       at += at < headerEnd + 200 ? 1 : 101) {
+  for (size_t at = 0; at < bytes.size(); at += at < headerEnd + 200 ? 1 : 101) {
     std::string changed = bytes;
     changed[at] = char(changed[at] ^ 1);
     write(changed);

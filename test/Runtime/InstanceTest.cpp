@@ -128,9 +128,8 @@ TEST(Call, WrongArguments) {
   t.rank = -1;
   fails(t, "evaluate: argument 'x' has a rank that is not between 0 and 16");
   evox_tensor negative = f32(x, {-1, 2});
-  EXPECT_FAILS(EVOX_ERROR_ARGUMENT,
-               i.tryCall("first_rows", {negative, i64(1)}), i,
-               "first_rows: argument 'x' has a negative size");
+  EXPECT_FAILS(EVOX_ERROR_ARGUMENT, i.tryCall("first_rows", {negative, i64(1)}),
+               i, "first_rows: argument 'x' has a negative size");
   EXPECT_FAILS(EVOX_ERROR_ARGUMENT,
                i.tryCall("first_rows", {f32(x, {3, 3}), i64(1)}), i,
                "first_rows: argument 'x': expected float32 [any, 2], got "
@@ -280,7 +279,7 @@ TEST(Failure, OutOfMemory) {
   EXPECT_EQ(i.snapshot(), before);
 }
 
-//===-- the host's part ----------------------------------------------------===//
+//===-- the host's part ---------------------------------------------------===//
 
 TEST(External, IsCalled) {
   Instance i;

@@ -33,8 +33,8 @@ extern "C" int posix_memalign(void **result, size_t alignment,
     return 12; // ENOMEM
   if (allocationsLeft > 0)
     --allocationsLeft;
-  *result = aligned_alloc(alignment, (size + alignment - 1) / alignment *
-                                         alignment);
+  *result =
+      aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   return *result ? 0 : 12;
 }
 #endif
@@ -59,8 +59,7 @@ TEST(Memory, SizesAndAlignment) {
   Pool pool;
   std::vector<std::pair<unsigned char *, size_t>> blocks;
   for (int64_t n = 0; n < 300000; n = n < 70 ? n + 1 : n * 9 / 8) {
-    auto *data =
-        static_cast<unsigned char *>(pool->allocate(n, Owner::Call));
+    auto *data = static_cast<unsigned char *>(pool->allocate(n, Owner::Call));
     ASSERT_NE(data, nullptr);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % 64, 0u);
     std::memset(data, int(blocks.size()), size_t(n));

@@ -110,9 +110,8 @@ TEST(State, Errors) {
   none.data = nullptr;
   fails("algorithm.population", none,
         "set_state: 'algorithm.population' has no data");
-  EXPECT_FAILS(EVOX_ERROR_ARGUMENT,
-               api().set_state(i.handle, "rows", nullptr), i,
-               "set_state: the tensor is null");
+  EXPECT_FAILS(EVOX_ERROR_ARGUMENT, api().set_state(i.handle, "rows", nullptr),
+               i, "set_state: the tensor is null");
   EXPECT_FAILS(EVOX_ERROR_ARGUMENT, api().get_state(i.handle, nullptr, &none),
                i, "get_state: the name is null");
   EXPECT_FAILS(EVOX_ERROR_ARGUMENT, api().get_state(i.handle, "row", &none), i,

@@ -19,7 +19,7 @@
 
 #define EVOX_TEST_API extern "C" __attribute__((visibility("default")))
 
-//===-- the state ----------------------------------------------------------===//
+//===-- the state ---------------------------------------------------------===//
 
 enum Slot {
   Population, // [4, 2], 0 1 2 ...
@@ -71,15 +71,15 @@ const evox_slot_desc slots[SlotCount] = {
 };
 
 const evox_type phase0[SlotCount] = {
-    f32(2, 4, 2), f32(0), {EVOX_FLOAT64, 1, {2}}, f32(1, 0), {}, {},
-    f32(2, -1, 2), {}, {EVOX_BOOL, 1, {3}}};
+    f32(2, 4, 2),  f32(0), {EVOX_FLOAT64, 1, {2}}, f32(1, 0), {}, {},
+    f32(2, -1, 2), {},     {EVOX_BOOL, 1, {3}}};
 const evox_type phase1[SlotCount] = {
-    f32(2, 4, 2), f32(0), {EVOX_FLOAT64, 1, {2}}, {EVOX_INT32, 1, {3}}, {},
-    {}, f32(2, -1, 2), {}, {EVOX_BOOL, 1, {3}}};
+    f32(2, 4, 2),  f32(0), {EVOX_FLOAT64, 1, {2}}, {EVOX_INT32, 1, {3}}, {}, {},
+    f32(2, -1, 2), {},     {EVOX_BOOL, 1, {3}}};
 const evox_phase_desc phases[2] = {{phase0, "{}"},
                                    {phase1, "{\"ready\": true}"}};
 
-//===-- the code -----------------------------------------------------------===//
+//===-- the code ----------------------------------------------------------===//
 
 float *floats(const evox_view &view) { return static_cast<float *>(view.data); }
 int64_t integer(const evox_view &view) {
@@ -127,8 +127,7 @@ void evaluate(evox_ctx *, evox_view *, const evox_view *args, evox_view *out) {
 }
 
 // The first n rows, of all and to the state as well.
-void firstRows(evox_ctx *ctx, evox_view *, const evox_view *args,
-               evox_view *) {
+void firstRows(evox_ctx *ctx, evox_view *, const evox_view *args, evox_view *) {
   evox_view rows = make(ctx, EVOX_FLOAT32, 2, integer(args[1]), 2);
   std::memcpy(rows.data, args[0].data, size_t(evox::rt::bytesOf(rows)));
   evox_rt_set_result(ctx, 0, &rows);
@@ -173,8 +172,7 @@ void history(evox_ctx *ctx, evox_view *, const evox_view *args,
              evox_view *out) {
   evox_view item;
   evox_rt_list_get(ctx, History, integer(args[0]), &item);
-  floats(out[0])[0] =
-      floats(item)[0] + float(evox_rt_list_size(ctx, History));
+  floats(out[0])[0] = floats(item)[0] + float(evox_rt_list_size(ctx, History));
 }
 
 struct Work {
@@ -209,8 +207,7 @@ void aliases(evox_ctx *ctx, evox_view *state, const evox_view *, evox_view *) {
   evox_rt_set_result(ctx, 1, &column);
 }
 
-void addBoth(evox_ctx *, evox_view *state, const evox_view *args,
-             evox_view *) {
+void addBoth(evox_ctx *, evox_view *state, const evox_view *args, evox_view *) {
   // Reads the argument after it wrote the state.
   floats(state[Population])[0] = 1000;
   floats(state[Population])[1] = floats(args[0])[0];
@@ -259,7 +256,7 @@ void kernel(evox_ctx *ctx, evox_view *, const evox_view *, evox_view *) {
     evox_rt_fail(ctx, "no such kernel", "", nullptr);
 }
 
-//===-- the entry points ---------------------------------------------------===//
+//===-- the entry points --------------------------------------------------===//
 
 const evox_type scalar[1] = {f32(0)};
 const evox_type threeFloats[1] = {f32(1, 3)};
@@ -303,8 +300,7 @@ const evox_entry_desc entries[] = {
      always<evaluate, false, 0, nullptr, threeFloats>},
     {"first_rows", 2, 1, xn, firstRowsArgs,
      always<firstRows, false, 1, rowsOnly, anyRows>},
-    {"risky", 1, 0, n, countArg,
-     always<risky, true, 4, riskyWrites, nullptr>},
+    {"risky", 1, 0, n, countArg, always<risky, true, 4, riskyWrites, nullptr>},
     {"broken", 0, 0, nullptr, nullptr,
      always<broken, false, 1, populationOnly, nullptr>},
     {"wrong_phase", 0, 0, nullptr, nullptr, wrongPhases},
@@ -330,8 +326,8 @@ const char *const externals[1] = {"host_evaluate"};
 } // namespace
 
 // Not constant here, so that a test can make it another program.
-extern "C" __attribute__((visibility("hidden"))) evox_program
-    evox_the_program_storage __asm__("evox_the_program");
+extern "C" __attribute__((visibility("hidden")))
+evox_program evox_the_program_storage __asm__("evox_the_program");
 evox_program evox_the_program_storage = {
     EVOX_PROGRAM_MAGIC,
     EVOX_PROGRAM_VERSION,
@@ -355,8 +351,8 @@ EVOX_TEST_API bool (*test_lapack_kernels)(evox_ctx *, const char *,
                                           const evox_view *, const int64_t *,
                                           const double *) = nullptr;
 
-EVOX_TEST_API evox_status test_kernel(evox_instance *instance,
-                                      const char *name, const evox_view *views,
+EVOX_TEST_API evox_status test_kernel(evox_instance *instance, const char *name,
+                                      const evox_view *views,
                                       const int64_t *integers,
                                       const double *numbers) {
   kernelCall = {name, views, integers, numbers};

@@ -11,8 +11,8 @@
 
 #include "TestProgram.h"
 
-#include <gtest/gtest.h>
 #include <functional>
+#include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
@@ -48,8 +48,7 @@ inline evox_tensor i64(const int64_t &value) {
   return tensor(&value, EVOX_INT64, {});
 }
 
-template <typename T>
-std::vector<T> elements(const evox_tensor &t) {
+template <typename T> std::vector<T> elements(const evox_tensor &t) {
   int64_t n = 1;
   for (int32_t i = 0; i < t.rank; ++i)
     n *= t.shape[i];
@@ -88,8 +87,7 @@ struct Instance {
     EXPECT_EQ(api().get_state(handle, name, &t), EVOX_OK) << error();
     return t;
   }
-  template <typename T = float>
-  std::vector<T> values(const char *name) {
+  template <typename T = float> std::vector<T> values(const char *name) {
     return elements<T>(get(name));
   }
   void set(const char *name, const evox_tensor &t) {

@@ -19,13 +19,17 @@ extern "C" {
 #endif
 
 /* --- random draws: advance the instance's generator ---------------------- */
-void evox_k_random_uniform(evox_ctx *, const evox_view *out, double from, double to);
-void evox_k_random_normal(evox_ctx *, const evox_view *out, double mean, double std);
-void evox_k_random_integers(evox_ctx *, const evox_view *out, int64_t low, int64_t high);
+void evox_k_random_uniform(evox_ctx *, const evox_view *out, double from,
+                           double to);
+void evox_k_random_normal(evox_ctx *, const evox_view *out, double mean,
+                          double std);
+void evox_k_random_integers(evox_ctx *, const evox_view *out, int64_t low,
+                            int64_t high);
 void evox_k_random_permutation(evox_ctx *, const evox_view *out);
 void evox_k_random_exponential(evox_ctx *, const evox_view *out, double rate);
 /* p: the shape of out, or rank 0. */
-void evox_k_random_bernoulli(evox_ctx *, const evox_view *p, const evox_view *out);
+void evox_k_random_bernoulli(evox_ctx *, const evox_view *p,
+                             const evox_view *out);
 
 /* --- arrays --------------------------------------------------------------- */
 /* flags: EVOX_SORT_DESCENDING, and EVOX_SORT_UNSTABLE for the order of equal
@@ -35,30 +39,35 @@ enum { EVOX_SORT_DESCENDING = 1, EVOX_SORT_UNSTABLE = 2 };
 void evox_k_sort(evox_ctx *, const evox_view *in, const evox_view *values,
                  const evox_view *indices, int64_t dim, int64_t flags);
 void evox_k_topk(evox_ctx *, const evox_view *in, const evox_view *values,
-                 const evox_view *indices, int64_t dim, int64_t largest, int64_t sorted);
+                 const evox_view *indices, int64_t dim, int64_t largest,
+                 int64_t sorted);
 /* kind: evox::CumulativeKind */
 void evox_k_cumulative(evox_ctx *, const evox_view *in, const evox_view *out,
                        int64_t kind, int64_t dim);
 /* out starts as the input; kind: evox::ScatterKind */
-void evox_k_scatter(evox_ctx *, const evox_view *updates, const evox_view *indices,
-                    const evox_view *out, int64_t kind);
-void evox_k_nonzero(evox_ctx *, const evox_view *mask, const evox_view *indices);
+void evox_k_scatter(evox_ctx *, const evox_view *updates,
+                    const evox_view *indices, const evox_view *out,
+                    int64_t kind);
+void evox_k_nonzero(evox_ctx *, const evox_view *mask,
+                    const evox_view *indices);
 
-/* --- factorisations (LAPACK; linked only where one is used) ---------------- */
+/* --- factorisations (LAPACK; linked only where one is used) ----------------
+ */
 void evox_k_cholesky(evox_ctx *, const evox_view *in, const evox_view *factor,
                      const evox_view *info, int64_t upper);
 void evox_k_eigh(evox_ctx *, const evox_view *in, const evox_view *w,
                  const evox_view *v, const evox_view *info, int64_t upper);
-void evox_k_qr(evox_ctx *, const evox_view *in, const evox_view *q, const evox_view *r);
-void evox_k_svd(evox_ctx *, const evox_view *in, const evox_view *u, const evox_view *s,
-                const evox_view *vh, const evox_view *info);
+void evox_k_qr(evox_ctx *, const evox_view *in, const evox_view *q,
+               const evox_view *r);
+void evox_k_svd(evox_ctx *, const evox_view *in, const evox_view *u,
+                const evox_view *s, const evox_view *vh, const evox_view *info);
 void evox_k_lu(evox_ctx *, const evox_view *in, const evox_view *lu,
                const evox_view *pivots, const evox_view *info);
 void evox_k_solve(evox_ctx *, const evox_view *a, const evox_view *b,
                   const evox_view *x, const evox_view *info);
 void evox_k_solve_triangular(evox_ctx *, const evox_view *a, const evox_view *b,
-                             const evox_view *x, int64_t upper, int64_t transposed,
-                             int64_t unit);
+                             const evox_view *x, int64_t upper,
+                             int64_t transposed, int64_t unit);
 /* rcond below 0: PyTorch's default, the dtype's epsilon times the greater side.
  */
 void evox_k_lstsq(evox_ctx *, const evox_view *a, const evox_view *b,

@@ -37,7 +37,7 @@ typedef enum evox_status {
   EVOX_ERROR_IO = 3,         /* a file could not be read or written */
   EVOX_ERROR_CHECKPOINT = 4, /* damaged, or of another program */
   EVOX_ERROR_MEMORY = 5,
-  EVOX_ERROR_EXTERNAL = 6    /* an external function is missing or failed */
+  EVOX_ERROR_EXTERNAL = 6 /* an external function is missing or failed */
 } evox_status;
 
 /* PyTorch's numbers for its scalar types. */
