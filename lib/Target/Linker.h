@@ -1,0 +1,33 @@
+//===- Linker.h - Objects to a shared library -------------------*- C++ -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_LIB_TARGET_LINKER_H
+#define EVOX_LIB_TARGET_LINKER_H
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/Error.h"
+#include "llvm/TargetParser/Triple.h"
+#include <string>
+
+namespace evox {
+
+struct LinkJob {
+  llvm::SmallVector<std::string> objects;
+  std::string folder; ///< for temporary files
+  std::string output;
+  std::string name;   ///< of the program
+  std::string runtimeFolder;
+  llvm::Triple triple;
+  bool usesLapack = false;
+};
+
+llvm::Error link(const LinkJob &job);
+
+} // namespace evox
+
+#endif // EVOX_LIB_TARGET_LINKER_H

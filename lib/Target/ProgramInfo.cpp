@@ -1,0 +1,346 @@
+//===- ProgramInfo.cpp - What a library knows of its program --------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Target/ProgramInfo.h"
+#include "evox/Dialect/Evox/IR/EvoxDialect.h"
+#include "evox/Dialect/Evox/Transforms/StateLayout.h"
+#include "evox/Runtime/Program.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace evox;
+
+namespace {
+struct DtypeRow {
+  int32_t dtype;
+  const char *name, *cType;
+  int64_t size;
+};
+} // namespace
+
+static const DtypeRow dtypes[] = {
+    {EVOX_UINT8, "uint8", "uint8_t", 1},
+    {EVOX_INT8, "int8", "int8_t", 1},
+    {EVOX_INT16, "int16", "int16_t", 2},
+    {EVOX_INT32, "int32", "int32_t", 4},
+    {EVOX_INT64, "int64", "int64_t", 8},
+    {EVOX_FLOAT16, "float16", "uint16_t", 2},
+    {EVOX_FLOAT32, "float32", "float", 4},
+    {EVOX_FLOAT64, "float64", "double", 8},
+    {EVOX_BOOL, "bool", "uint8_t", 1},
+    {EVOX_BFLOAT16, "bfloat16", "uint16_t", 2},
+};
+
+static const DtypeRow &getRow(int32_t dtype) {
+  for (const DtypeRow &row : dtypes)
+    if (row.dtype == dtype)
+      return row;
+  llvm_unreachable("dtypes are checked where they come in");
+}
+StringRef evox::getDtypeName(int32_t dtype) { return getRow(dtype).name; }
+StringRef evox::getDtypeCType(int32_t dtype) { return getRow(dtype).cType; }
+int64_t evox::getDtypeSize(int32_t dtype) { return getRow(dtype).size; }
+
+std::string evox::makeIdentifier(StringRef text) {
+  std::string name;
+  for (char c : text)
+    name += llvm::isAlnum(c) ? c : '_';
+  if (name.empty() || llvm::isDigit(name.front()))
+    name = "_" + name;
+  return name;
+}
+
+/// The type as `name`, a dtype, tells it; an empty name takes what the element
+/// type says by itself.
+static FailureOr<TensorInfo> getTensorInfo(Operation *op, Type type,
+                                           StringRef name, const Twine &what) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor) {
+    op->emitOpError() << what << " is a " << type << ", and not a tensor";
+    return failure();
+  }
+  if (tensor.getRank() > EVOX_MAX_RANK) {
+    op->emitOpError() << what << " has " << tensor.getRank()
+                      << " dimensions; at most " << EVOX_MAX_RANK
+                      << " are supported";
+    return failure();
+  }
+  TensorInfo info;
+  for (int64_t size : tensor.getShape())
+    info.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
+  Type element = tensor.getElementType();
+  for (const DtypeRow &row : dtypes)
+    if (getDtypeElementType(op->getContext(), row.name) == element &&
+        (name.empty() ? row.dtype != EVOX_UINT8 : name == row.name)) {
+      info.dtype = row.dtype;
+      return info;
+    }
+  InFlightDiagnostic diag = op->emitOpError() << what << " is a " << type;
+  if (name.empty())
+    diag << ", of elements that no tensor of PyTorch has";
+  else
+    diag << ", which does not go with dtype '" << name << "'";
+  return failure();
+}
+
+static bool isZero(ElementsAttr attr) {
+  if (auto dense = dyn_cast<DenseElementsAttr>(attr)) {
+    // Splats of zeros are what large zero tensors are written as.
+    if (!dense.isSplat())
+      return dense.getNumElements() == 0;
+    return llvm::all_of(dense.getRawData(), [](char c) { return c == 0; });
+  }
+  return false;
+}
+
+static LogicalResult readSlot(const StateLayout &layout, const StateSlot &slot,
+                              ProgramInfo &program) {
+  StateOp op = slot.op;
+  SlotInfo info;
+  info.name = slot.name.str();
+  info.kind = static_cast<int32_t>(op.getKind());
+  StringRef dtype = op.getDtype().value_or("");
+  info.slot = isa<GeneratorType>(slot.type) ? EVOX_SLOT_GENERATOR
+              : isa<ListType>(slot.type)    ? EVOX_SLOT_LIST
+                                            : EVOX_SLOT_TENSOR;
+  for (unsigned phase = 0; phase < layout.getPhases().size(); ++phase) {
+    Type type = layout.getType(slot.index, phase);
+    if (auto list = dyn_cast<ListType>(type))
+      type = list.getElementType();
+    if (isa<GeneratorType>(type)) {
+      info.types.push_back({EVOX_UINT8, {}});
+      continue;
+    }
+    FailureOr<TensorInfo> tensor =
+        getTensorInfo(op, type, dtype, "slot '" + slot.name + "'");
+    if (failed(tensor))
+      return failure();
+    info.types.push_back(*tensor);
+  }
+
+  if (info.slot == EVOX_SLOT_LIST) {
+    if (ArrayAttr elements = op.getElementsAttr())
+      for (Attribute element : elements)
+        info.initial.push_back(cast<ElementsAttr>(element));
+  } else if (auto initial = op.getInitialAttr()) {
+    info.initial.push_back(initial);
+  }
+  bool openSizes =
+      info.slot == EVOX_SLOT_TENSOR && llvm::is_contained(info.types[0].shape, -1);
+  bool isData = info.slot == EVOX_SLOT_LIST;
+  for (ElementsAttr initial : info.initial) {
+    FailureOr<TensorInfo> tensor =
+        getTensorInfo(op, initial.getShapedType(), dtype, "the initial value");
+    if (failed(tensor))
+      return failure();
+    info.elementTypes.push_back(*tensor);
+    isData |= !isZero(initial);
+  }
+  if (!isData) {
+    info.initial.clear();
+  } else {
+    info.offset = program.blobSize;
+    for (const TensorInfo &type : info.elementTypes) {
+      int64_t bytes = getDtypeSize(type.dtype);
+      for (int64_t size : type.shape)
+        bytes *= size;
+      program.blobSize += llvm::alignTo(bytes, 64);
+    }
+  }
+  if (info.slot == EVOX_SLOT_TENSOR && openSizes && info.elementTypes.empty()) {
+    // Zeros of an open size: none.
+    TensorInfo type = info.types[0];
+    for (int64_t &size : type.shape)
+      size = size < 0 ? 0 : size;
+    info.elementTypes.push_back(type);
+  }
+  if (info.slot == EVOX_SLOT_TENSOR && !openSizes)
+    info.elementTypes.clear(); // the phase's type says it
+  program.slots.push_back(std::move(info));
+  return success();
+}
+
+/// Kernels that can fail for what the data is.
+static bool canFail(StringRef kernel) {
+  static const llvm::StringSet<> safe = {
+      "random_uniform", "random_normal", "random_permutation",
+      "sort",           "topk",          "cumulative",
+      "scatter",        "nonzero"};
+  return !safe.contains(kernel);
+}
+
+static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
+                               llvm::StringMap<unsigned> &entryOf,
+                               llvm::StringSet<> &externals,
+                               ProgramInfo &program) {
+  EntryInfo info = EntryInfo::get(
+      func, func->getAttrOfType<DictionaryAttr>(attr::kEntry));
+  auto [it, isNew] = entryOf.try_emplace(info.name, program.entries.size());
+  if (isNew) {
+    EntryPointInfo &entry = program.entries.emplace_back();
+    entry.name = info.name.str();
+    entry.argsTree = info.args.str();
+    entry.phases.resize(layout.getPhases().size());
+    for (auto [i, phase] : llvm::enumerate(entry.phases))
+      phase.unreachable =
+          "'" + entry.name + "' cannot be called in phase " + std::to_string(i) +
+          " of the program: no sequence of calls that the compiler knows of "
+          "leads there";
+  }
+  EntryPointInfo &entry = program.entries[it->second];
+  EntryPhaseInfo &phase = entry.phases[info.phase];
+  if (!phase.symbol.empty())
+    return func.emitOpError() << "is the second function for '" << info.name
+                              << "' in phase " << info.phase;
+  phase.symbol = func.getSymName().str();
+  phase.unreachable.clear();
+  phase.next = info.next;
+  phase.resultsTree = info.results.str();
+
+  std::vector<TensorInfo> args;
+  for (auto [i, type] : llvm::enumerate(func.getArgumentTypes())) {
+    auto number = func.getArgAttrOfType<IntegerAttr>(i, attr::kArg);
+    if (!number)
+      continue;
+    unsigned index = number.getInt();
+    StringRef dtype =
+        index < info.argDtypes.size() ? info.argDtypes[index] : "";
+    FailureOr<TensorInfo> tensor =
+        getTensorInfo(func, type, dtype, "argument #" + Twine(index));
+    if (failed(tensor))
+      return failure();
+    args.push_back(*tensor);
+    if (entry.argNames.size() <= index)
+      entry.argNames.push_back(index < info.argNames.size()
+                                   ? info.argNames[index].str()
+                                   : "arg" + std::to_string(index));
+  }
+  if (isNew) {
+    entry.args = args;
+  } else if (entry.args.size() != args.size()) {
+    return func.emitOpError()
+           << "takes " << args.size() << " arguments, but '" << info.name
+           << "' takes " << entry.args.size() << " in another phase";
+  } else {
+    for (auto [mine, other] : llvm::zip(entry.args, args)) {
+      if (mine.dtype != other.dtype || mine.shape.size() != other.shape.size())
+        return func.emitOpError() << "takes other arguments than '" << info.name
+                                  << "' does in another phase";
+      for (auto [a, b] : llvm::zip(mine.shape, other.shape))
+        if (a != b)
+          a = -1;
+    }
+  }
+  for (auto [i, type] : llvm::enumerate(func.getResultTypes())) {
+    if (auto slot = func.getResultAttrOfType<IntegerAttr>(i, attr::kSlot)) {
+      phase.writes.push_back(slot.getInt());
+      continue;
+    }
+    unsigned index = phase.results.size();
+    StringRef dtype =
+        index < info.resultDtypes.size() ? info.resultDtypes[index] : "";
+    FailureOr<TensorInfo> tensor =
+        getTensorInfo(func, type, dtype, "result #" + Twine(index));
+    if (failed(tensor))
+      return failure();
+    phase.results.push_back(*tensor);
+  }
+
+  func.walk([&](Operation *op) {
+    if (auto call = dyn_cast<ExternalCallOp>(op)) {
+      if (externals.insert(call.getName()).second)
+        program.externals.push_back(call.getName().str());
+      phase.canFail = true;
+    } else if (auto call = dyn_cast<KernelCallOp>(op)) {
+      phase.canFail |= canFail(call.getKernel());
+    } else if (isa<CholeskyOp, EighOp, QrOp, SvdOp, LuOp, SolveOp,
+                   SolveTriangularOp, LstsqOp>(op)) {
+      program.usesLapack = phase.canFail = true;
+    } else if (isa<AssertOp, ListGetOp, RandomIntegersOp, RandomBernoulliOp,
+                   RandomExponentialOp, CallOpInterface>(op)) {
+      phase.canFail = true;
+    }
+  });
+  return success();
+}
+
+FailureOr<ProgramInfo> ProgramInfo::get(mlir::ModuleOp module) {
+  FailureOr<StateLayout> layout = StateLayout::get(module);
+  if (failed(layout))
+    return failure();
+  ProgramInfo program;
+  for (const StatePhase &phase : layout->getPhases())
+    program.phases.push_back(phase.python.str());
+  for (const StateSlot &slot : layout->getSlots())
+    if (failed(readSlot(*layout, slot, program)))
+      return failure();
+  llvm::StringMap<unsigned> entryOf;
+  llvm::StringSet<> externals;
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func->hasAttr(attr::kEntry) &&
+        failed(readEntry(*layout, func, entryOf, externals, program)))
+      return failure();
+  if (program.entries.empty()) {
+    emitError(module.getLoc())
+        << "the program has no entry points: no function of its root module "
+           "can be called from outside";
+    return failure();
+  }
+  return program;
+}
+
+/// Writes the elements as PyTorch keeps them: row-major, a bool is a byte.
+static LogicalResult writeElements(ElementsAttr attr, int64_t bytes,
+                                   raw_ostream &stream) {
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr)) {
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    StringRef key = resource.getRawHandle().getKey();
+    if (!blob)
+      return emitError(UnknownLoc::get(attr.getContext()))
+             << "the initial value '" << key
+             << "' is missing: the file has no such resource";
+    if (static_cast<int64_t>(blob->getData().size()) != bytes)
+      return emitError(UnknownLoc::get(attr.getContext()))
+             << "the initial value '" << key << "' has "
+             << blob->getData().size() << " bytes; its type "
+             << attr.getShapedType() << " takes " << bytes;
+    stream.write(blob->getData().data(), blob->getData().size());
+    return success();
+  }
+  auto dense = dyn_cast<DenseElementsAttr>(attr);
+  if (!dense)
+    return emitError(UnknownLoc::get(attr.getContext()))
+           << "an initial value must be dense";
+  if (dense.getElementType().isInteger(1)) {
+    for (bool value : dense.getValues<bool>())
+      stream << static_cast<char>(value);
+    return success();
+  }
+  ArrayRef<char> raw = dense.getRawData();
+  for (int64_t i = 0, n = dense.isSplat() ? dense.getNumElements() : 1; i < n;
+       ++i)
+    stream.write(raw.data(), raw.size());
+  return success();
+}
+
+LogicalResult ProgramInfo::writeBlob(raw_ostream &stream) const {
+  for (const SlotInfo &slot : slots)
+    for (ElementsAttr attr : slot.initial) {
+      Type element = attr.getElementType();
+      int64_t width = (element.getIntOrFloatBitWidth() + 7) / 8;
+      int64_t bytes = attr.getNumElements() * width;
+      if (failed(writeElements(attr, bytes, stream)))
+        return failure();
+      stream.write_zeros(llvm::alignTo(bytes, 64) - bytes);
+    }
+  return success();
+}

@@ -1,0 +1,314 @@
+//===- SharedLibrary.cpp - From a module to a library ---------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Target/SharedLibrary.h"
+#include "CodeGen.h"
+#include "Linker.h"
+#include "ProgramTable.h"
+#include "evox/Dialect/Evox/IR/EvoxDialect.h"
+#include "evox/Pipelines/Pipelines.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include <chrono>
+
+using namespace mlir;
+using namespace evox;
+
+namespace {
+
+/// A folder that goes away with everything in it.
+class TemporaryFolder {
+public:
+  llvm::Error create() {
+    if (auto error = llvm::sys::fs::createUniqueDirectory("evox", path))
+      return llvm::createStringError("no temporary folder can be made: " +
+                                     error.message());
+    return llvm::Error::success();
+  }
+  ~TemporaryFolder() {
+    if (!path.empty())
+      llvm::sys::fs::remove_directories(path);
+  }
+  std::string file(StringRef name) const {
+    SmallString<128> result(path);
+    llvm::sys::path::append(result, name);
+    return result.str().str();
+  }
+  StringRef str() const { return path; }
+
+private:
+  SmallString<128> path;
+};
+
+class Compilation {
+public:
+  Compilation(mlir::ModuleOp module, const CompileOptions &options,
+              CompileStats *stats)
+      : module(module), options(options), stats(stats),
+        start(std::chrono::steady_clock::now()) {}
+  LogicalResult run();
+
+private:
+  LogicalResult fail(const Twine &message) {
+    return emitError(UnknownLoc::get(module.getContext())) << message;
+  }
+  LogicalResult fail(llvm::Error error) {
+    return fail(llvm::toString(std::move(error)));
+  }
+  /// The time since the last stage was this stage's.
+  void endStage(StringRef name) {
+    auto now = std::chrono::steady_clock::now();
+    if (stats)
+      stats->seconds.emplace_back(
+          name.str(), std::chrono::duration<double>(now - start).count());
+    start = now;
+  }
+  LogicalResult write(StringRef path,
+                      llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)>);
+  LogicalResult printModule() {
+    return write(options.output, [&](raw_ostream &os) {
+      module->print(os);
+      return success();
+    });
+  }
+  LogicalResult lower();
+  LogicalResult checkOptions();
+  LogicalResult toMachineCode();
+  LogicalResult makeLibrary(llvm::Module &code, llvm::TargetMachine &machine);
+  void addBlob(llvm::Module &code, StringRef path);
+
+  mlir::ModuleOp module;
+  const CompileOptions &options;
+  CompileStats *stats;
+  ProgramInfo program;
+  TemporaryFolder folder;
+  std::chrono::steady_clock::time_point start;
+};
+
+} // namespace
+
+void evox::registerCompilerDialects(DialectRegistry &registry) {
+  registerDialects(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+/// Writes beside `path` and renames, so that `path` is whole or not there.
+LogicalResult Compilation::write(
+    StringRef path,
+    llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> body) {
+  if (path == "-") {
+    llvm::SmallVector<char, 0> buffer;
+    llvm::raw_svector_ostream os(buffer);
+    if (failed(body(os)))
+      return failure();
+    llvm::outs() << os.str();
+    return success();
+  }
+  llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) -> llvm::Error {
+    llvm::SmallVector<char, 0> buffer;
+    llvm::raw_svector_ostream stream(buffer);
+    if (failed(body(stream)))
+      return llvm::createStringError("");
+    os << stream.str();
+    return llvm::Error::success();
+  });
+  if (!error)
+    return success();
+  std::string text = llvm::toString(std::move(error));
+  return text.empty() ? failure() : fail("'" + path + "': " + text);
+}
+
+LogicalResult Compilation::checkOptions() {
+  if (options.rng != "torch" && options.rng != "philox")
+    return fail("--rng=" + options.rng + ": expected torch or philox");
+  if (options.target != "cpu")
+    return fail("--target=" + options.target + ": expected cpu");
+  if (options.output.empty())
+    return fail("no output file is given; use -o");
+  if (options.emit == Emit::Library && options.output == "-")
+    return fail("a library cannot be written to the standard output");
+  return success();
+}
+
+/// Runs the stages of the pipeline up to the one that `emit` asks for.
+LogicalResult Compilation::lower() {
+  PipelineOptions pipelineOptions;
+  pipelineOptions.rng = options.rng;
+  pipelineOptions.target = options.target;
+  pipelineOptions.cpu = options.cpu;
+  pipelineOptions.fastMath = options.fastMath;
+  const Emit after[] = {Emit::State, Emit::Linalg, Emit::Loops, Emit::LLVM};
+  for (auto [stage, emit] : llvm::zip_equal(getStages(), after)) {
+    PassManager passes(module.getContext(), mlir::ModuleOp::getOperationName());
+    passes.enableVerifier(false); // each stage ends in its own; see below
+    stage.build(passes, pipelineOptions);
+    if (failed(passes.run(module)))
+      return failure();
+    endStage(stage.name);
+    if (emit == Emit::State) {
+      FailureOr<ProgramInfo> info = ProgramInfo::get(module);
+      if (failed(info))
+        return failure();
+      program = std::move(*info);
+      program.name = options.name;
+      if (program.name.empty()) {
+        StringRef stem = llvm::sys::path::stem(options.output);
+        stem.consume_front("lib");
+        program.name = makeIdentifier(stem);
+      }
+      program.rng = options.rng;
+      program.target = options.target;
+      program.fastMath = options.fastMath;
+    }
+    if (options.emit == emit && emit != Emit::LLVM)
+      return printModule();
+  }
+  return success();
+}
+
+void Compilation::addBlob(llvm::Module &code, StringRef path) {
+  // The assembler reads the file, so the values never are LLVM constants.
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << ".section .rodata.evox_state,\"a\",@progbits\n.p2align 6\n.globl "
+     << kBlobSymbol << "\n.hidden " << kBlobSymbol << "\n.type " << kBlobSymbol
+     << ",@object\n"
+     << kBlobSymbol << ":\n.incbin \"";
+  llvm::printEscapedString(path, os);
+  os << "\"\n.size " << kBlobSymbol << ", " << program.blobSize << "\n.text\n";
+  code.appendModuleInlineAsm(text);
+}
+
+LogicalResult Compilation::makeLibrary(llvm::Module &code,
+                                       llvm::TargetMachine &machine) {
+  std::string object = folder.file("program.o");
+  if (failed(write(object, [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
+        if (auto error = emitCode(code, machine,
+                                  llvm::CodeGenFileType::ObjectFile, os))
+          return fail(std::move(error));
+        return success();
+      })))
+    return failure();
+  endStage("machine code");
+
+  LinkJob job;
+  job.objects.push_back(object);
+  job.folder = folder.str().str();
+  job.name = program.name;
+  job.triple = machine.getTargetTriple();
+  job.usesLapack = program.usesLapack;
+  job.runtimeFolder = options.runtimeFolder;
+  if (job.runtimeFolder.empty()) {
+    static int here;
+    SmallString<128> path(llvm::sys::path::parent_path(
+        llvm::sys::fs::getMainExecutable(nullptr, &here)));
+    llvm::sys::path::append(path, "..", "lib");
+    job.runtimeFolder = path.str().str();
+  }
+  // Linked beside the output and renamed, as others may have it open.
+  job.output = options.output + ".part";
+  if (auto error = link(job)) {
+    llvm::sys::fs::remove(job.output);
+    return fail(std::move(error));
+  }
+  if (auto error = llvm::sys::fs::rename(job.output, options.output))
+    return fail("'" + options.output + "': " + error.message());
+  endStage("linking");
+  if (stats) {
+    uint64_t size = 0;
+    llvm::sys::fs::file_size(options.output, size);
+    stats->bytes.emplace_back("library", size);
+    stats->bytes.emplace_back("initial state", program.blobSize);
+  }
+  return success();
+}
+
+LogicalResult Compilation::toMachineCode() {
+  auto machine = createTargetMachine(options.cpu);
+  if (!machine)
+    return fail(machine.takeError());
+  program.cpu = (*machine)->getTargetCPU().str();
+  for (auto state : llvm::make_early_inc_range(module.getOps<evox::ModuleOp>()))
+    state.erase(); // ProgramInfo keeps what is needed of it
+
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code =
+      translateModuleToLLVMIR(module, context, program.name);
+  if (!code)
+    return fail("the program cannot be translated to LLVM IR");
+  code->setDataLayout((*machine)->createDataLayout());
+  code->setTargetTriple((*machine)->getTargetTriple());
+  addProgramTable(*code, program);
+  endStage("LLVM IR");
+  optimize(*code, **machine);
+  endStage("LLVM optimization");
+  if (options.emit == Emit::LLVM)
+    return write(options.output, [&](raw_ostream &os) {
+      code->print(os, nullptr);
+      return success();
+    });
+
+  if (auto error = folder.create())
+    return fail(std::move(error));
+  if (program.blobSize && options.emit != Emit::Assembly) {
+    std::string blob = folder.file("state.bin");
+    std::error_code error;
+    llvm::raw_fd_ostream os(blob, error);
+    if (error || failed(program.writeBlob(os)))
+      return fail("the initial state cannot be written");
+    os.close();
+    if (os.has_error()) {
+      os.clear_error();
+      return fail("the initial state cannot be written: is the disk full?");
+    }
+    addBlob(*code, blob);
+  }
+  if (options.emit == Emit::Library)
+    return makeLibrary(*code, **machine);
+  LogicalResult result =
+      write(options.output, [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
+        auto type = options.emit == Emit::Assembly
+                        ? llvm::CodeGenFileType::AssemblyFile
+                        : llvm::CodeGenFileType::ObjectFile;
+        if (auto error = emitCode(*code, **machine, type, os))
+          return fail(std::move(error));
+        return success();
+      });
+  endStage("machine code");
+  return result;
+}
+
+LogicalResult Compilation::run() {
+  if (failed(checkOptions()))
+    return failure();
+  if (options.emit == Emit::Evox)
+    return printModule();
+  if (failed(lower()))
+    return failure();
+  if (options.emit >= Emit::LLVM && failed(toMachineCode()))
+    return failure();
+  if (options.header.empty())
+    return success();
+  return write(options.header, [&](raw_ostream &os) {
+    os << makeHeader(program);
+    return success();
+  });
+}
+
+LogicalResult evox::compileModule(mlir::ModuleOp module,
+                                  const CompileOptions &options,
+                                  CompileStats *stats) {
+  return Compilation(module, options, stats).run();
+}
