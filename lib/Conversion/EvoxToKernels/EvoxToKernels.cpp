@@ -168,7 +168,7 @@ bool lower(Operation *op) {
         call.kernel("sort").in(o.getInput());
         call.outLike(o.getValues().getType(), o.getInput());
         call.outLike(o.getIndices().getType(), o.getInput());
-        call.scalar(C(o.getDim())).scalar(C(o.getDescending()));
+        call.scalar(C(o.getDim())).scalar(C(o.getDescending() | o.getUnstable() << 1));
         call.uint8(o.getUnsignedElements());
         return done();
       })

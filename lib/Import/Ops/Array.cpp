@@ -104,7 +104,8 @@ static Results sortOp(Call &c) {
   int64_t dim = c.name == "msort" ? 0 : c.in.normalizeDim(c.integer("dim", -1), t->rank());
   auto indices = RankedTensorType::get(t->type.getShape(), b.getI64Type());
   auto op = SortOp::create(b, TypeRange{t->type, indices}, c.in.read(t), dim,
-                           c.boolean("descending"), isUnsigned(t->dtype));
+                           c.boolean("descending"), !c.boolean("stable"),
+                           t->dtype == DType::UInt8);
   Py values = c.in.makeValue(op.getValues(), t->dtype);
   Py order = c.in.makeValue(op.getIndices(), DType::Int64);
   if (c.name == "argsort")

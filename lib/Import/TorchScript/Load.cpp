@@ -212,7 +212,12 @@ TorchProgram::convertNode(Function &fn, jit::Node *node,
     for (const c10::Argument &arg : schema->arguments())
       out->argNames.push_back(arg.name());
   }
-  if (auto position = node->sourceRange().file_line_col()) {
+  // A saved program knows the Python file that its code was made from.
+  jit::SourceRange range = node->sourceRange();
+  if (range.source())
+    if (auto original = range.source()->findSourceRangeThatGenerated(range))
+      range = *original;
+  if (auto position = range.file_line_col()) {
     out->loc.file = std::get<0>(*position);
     out->loc.line = std::get<1>(*position);
     out->loc.column = std::get<2>(*position);

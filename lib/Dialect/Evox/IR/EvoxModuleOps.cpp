@@ -267,7 +267,10 @@ LogicalResult StateOp::verify() {
       auto value = dyn_cast<ElementsAttr>(element);
       if (!value)
         return emitOpError("element ") << i << " is not a tensor: " << element;
-      if (!fitsInto(value.getType(), list.getElementType()))
+      // A list may start with elements of other shapes than the ones that it
+      // gets: only those are read by their static type.
+      if (getElementTypeOrSelf(value.getType()) !=
+          list.getElementType().getElementType())
         return emitOpError("element ") << i << " of type " << value.getType()
                                        << " does not fit " << type;
     }

@@ -15,7 +15,8 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Evox_SortOp : Evox_Op<"sort", [Pure, AllTypesMatch<["input", "values"]>]> {
   let summary = "Sorts along a dimension; also returns the indices";
   let description = [{
-    NaN is greater than any number. The sort is always stable.
+    NaN is greater than any number. `unstable` gives equal elements the order
+    that PyTorch's CPU kernel gives them without `stable=True`.
 
     Example:
 
@@ -24,10 +25,11 @@ def Evox_SortOp : Evox_Op<"sort", [Pure, AllTypesMatch<["input", "values"]>]> {
     ```
   }];
   let arguments = (ins AnyRankedTensor:$input, I64Attr:$dim,
-                       UnitAttr:$descending, UnitAttr:$unsignedElements);
+                       UnitAttr:$descending, UnitAttr:$unstable,
+                       UnitAttr:$unsignedElements);
   let results = (outs AnyRankedTensor:$values, RankedTensorOf<[I64]>:$indices);
   let assemblyFormat = [{
-    $input `dim` $dim (`descending` $descending^)? (`unsigned` $unsignedElements^)? attr-dict `:` type($input) `->` type($indices)
+    $input `dim` $dim (`descending` $descending^)? (`unstable` $unstable^)? (`unsigned` $unsignedElements^)? attr-dict `:` type($input) `->` type($indices)
   }];
   let hasVerifier = 1;
 }
