@@ -257,7 +257,8 @@ def Evox_ListSizeOp : Evox_Op<"list.size", [MemoryEffects<[MemRead]>]> {
   let assemblyFormat = "$list attr-dict `:` qualified(type($list))";
 }
 
-def Evox_ListGetOp : Evox_Op<"list.get", [MemoryEffects<[MemRead]>]> {
+// Writes: it may end the call, so one without uses stays.
+def Evox_ListGetOp : Evox_Op<"list.get", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Reads one element of a list";
   let description = [{
     Python's rules: a negative index counts from the end; out of range is an
