@@ -96,7 +96,7 @@ Error evox::link(const LinkJob &job) {
 
   SmallVector<std::string> args = {
       *linker, "-shared", "-o", job.output,
-      "-soname", sys::path::filename(job.output).str(),
+      "-soname", job.soname,
       "--gc-sections", "-Bsymbolic", "-z", "defs", "-z", "relro", "-z", "now",
       "--hash-style=gnu", "--eh-frame-hdr", "--build-id", "--strip-all", "-O2",
       "--icf=safe", "--version-script=" + exports};

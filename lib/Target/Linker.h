@@ -20,6 +20,7 @@ struct LinkJob {
   llvm::SmallVector<std::string> objects;
   std::string folder; ///< for temporary files
   std::string output;
+  std::string soname;
   std::string name;   ///< of the program
   std::string runtimeFolder;
   llvm::Triple triple;

@@ -219,6 +219,7 @@ LogicalResult Compilation::makeLibrary(llvm::Module &code,
   }
   // Linked beside the output and renamed, as others may have it open.
   job.output = options.output + ".part";
+  job.soname = llvm::sys::path::filename(options.output).str();
   if (auto error = link(job)) {
     llvm::sys::fs::remove(job.output);
     return fail(std::move(error));
