@@ -213,9 +213,11 @@ def _run(tool, path, library, flags):
 def _digest(tool, path, name, flags):
     digest = hashlib.sha256()
     tool = pathlib.Path(tool).resolve()
-    status = tool.stat()
-    facts = [str(tool), status.st_size, status.st_mtime_ns, name, flags,
-             platform.machine(), _cpu()]
+    # The run-time library is linked into each program.
+    runtime = tool.parent.parent / "lib" / "libEvoxRuntime.a"
+    files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns)
+             for file in (tool, runtime) if file.exists()]
+    facts = [files, name, flags, platform.machine(), _cpu()]
     digest.update(json.dumps(facts).encode())
     try:
         with zipfile.ZipFile(path) as archive:
