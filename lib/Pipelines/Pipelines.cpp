@@ -74,9 +74,14 @@ void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
     func.addPass(createEvoxDropWrittenResults());
     func.addPass(bufferization::createBufferHoistingPass());
     func.addPass(bufferization::createBufferLoopHoistingPass());
-    func.addPass(bufferization::createPromoteBuffersToStackPass());
+    // Few bytes each: the host's threads may have small stacks.
+    bufferization::PromoteBuffersToStackPassOptions stack;
+    stack.maxAllocSizeInBytes = 256;
+    func.addPass(bufferization::createPromoteBuffersToStackPass(stack));
   }
   bufferization::buildBufferDeallocationPipeline(pm);
+  pm.nest<func::FuncOp>().addPass(
+      bufferization::createOptimizeAllocationLivenessPass());
   pm.addPass(createConvertBufferizationToMemRefPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createEvoxPrepareLoops());

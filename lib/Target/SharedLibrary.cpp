@@ -12,6 +12,7 @@
 #include "ProgramTable.h"
 #include "evox/Dialect/Evox/IR/EvoxDialect.h"
 #include "evox/Pipelines/Pipelines.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -152,9 +153,9 @@ LogicalResult Compilation::lower() {
   const Emit after[] = {Emit::State, Emit::Linalg, Emit::Loops, Emit::LLVM};
   for (auto [stage, emit] : llvm::zip_equal(getStages(), after)) {
     PassManager passes(module.getContext(), mlir::ModuleOp::getOperationName());
-    passes.enableVerifier(false); // each stage ends in its own; see below
+    passes.enableVerifier(false); // once a stage is enough
     stage.build(passes, pipelineOptions);
-    if (failed(passes.run(module)))
+    if (failed(passes.run(module)) || failed(verify(module)))
       return failure();
     endStage(stage.name);
     if (emit == Emit::State) {
@@ -236,6 +237,23 @@ LogicalResult Compilation::makeLibrary(llvm::Module &code,
   return success();
 }
 
+/// What LLVM cannot know of the run-time library.
+static void annotateRuntime(llvm::Module &code) {
+  for (llvm::Function &function : code) {
+    if (!function.getName().starts_with("evox_") || !function.isDeclaration())
+      continue;
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    if (function.getName() == "evox_rt_fail") {
+      function.addFnAttr(llvm::Attribute::NoReturn);
+      function.addFnAttr(llvm::Attribute::Cold);
+    } else if (function.getName() == "evox_rt_alloc") {
+      function.addRetAttr(llvm::Attribute::NoAlias);
+      function.addRetAttr(llvm::Attribute::getWithAlignment(
+          code.getContext(), llvm::Align(64)));
+    }
+  }
+}
+
 LogicalResult Compilation::toMachineCode() {
   auto machine = createTargetMachine(options.cpu);
   if (!machine)
@@ -252,6 +270,7 @@ LogicalResult Compilation::toMachineCode() {
   code->setDataLayout((*machine)->createDataLayout());
   code->setTargetTriple((*machine)->getTargetTriple());
   addProgramTable(*code, program);
+  annotateRuntime(*code);
   endStage("LLVM IR");
   optimize(*code, **machine);
   endStage("LLVM optimization");

@@ -15,8 +15,22 @@
 using namespace mlir;
 using namespace evox;
 
-FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func) {
+FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func,
+                                          const StateLayout &layout) {
   EntryShape shape;
+  EntryInfo info = EntryInfo::get(
+      func, func->getAttrOfType<DictionaryAttr>(attr::kEntry));
+  auto getDtype = [&](EntryShape::Item::Kind kind, size_t index) -> StringRef {
+    if (kind == EntryShape::Item::Slot) {
+      StateOp slot;
+      if (index < layout.getSlots().size())
+        slot = layout.getSlots()[index].op;
+      return slot ? slot.getDtype().value_or("") : "";
+    }
+    auto &dtypes = kind == EntryShape::Item::Arg ? info.argDtypes
+                                                 : info.resultDtypes;
+    return index < dtypes.size() ? dtypes[index] : "";
+  };
   shape.symbol = func.getSymName().str();
   auto read = [&](DictionaryAttr dict, Type type, StringRef what,
                   unsigned number) -> FailureOr<EntryShape::Item> {
@@ -29,7 +43,8 @@ FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func) {
                               std::pair(attr::kArg, Item::Arg),
                               std::pair(attr::kResult, Item::Result)})
       if (auto index = dict ? dict.getAs<IntegerAttr>(name) : IntegerAttr())
-        return Item{kind, static_cast<int32_t>(index.getInt()), type};
+        return Item{kind, static_cast<int32_t>(index.getInt()), type,
+                    getDtype(kind, index.getInt()) == "uint8"};
     return func.emitOpError()
            << "is an entry point, but " << what << " #" << number
            << " does not say what it stands for, by '" << attr::kSlot << "', '"
@@ -50,6 +65,36 @@ FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func) {
     shape.results.push_back(*item);
   }
   return shape;
+}
+
+void evox::annotateBuffers(mlir::ModuleOp module, const EntryShape &shape) {
+  auto func = module.lookupSymbol<LLVM::LLVMFuncOp>(shape.symbol);
+  OpBuilder builder(module.getContext());
+  unsigned at = 1; // after the instance
+  for (const EntryShape::Item &item : shape.args) {
+    auto type = dyn_cast<MemRefType>(item.type);
+    if (!type) {
+      ++at;
+      continue;
+    }
+    // Every slot and result has memory of its own, and the run-time library
+    // copies an argument that overlaps one. The host's arguments may lie
+    // anywhere; the library's own buffers are aligned.
+    unsigned aligned = at + 1;
+    at += MemRefDescriptor::getNumUnpackedValues(type);
+    int64_t width =
+        llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8);
+    auto set = [&](StringRef name, Attribute value) {
+      func.setArgAttr(aligned, name, value);
+    };
+    set(LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+    set(LLVM::LLVMDialect::getAlignAttrName(),
+        builder.getI64IntegerAttr(
+            item.kind == EntryShape::Item::Arg ? width : 64));
+    if (type.hasStaticShape() && type.getNumElements())
+      set(LLVM::LLVMDialect::getDereferenceableAttrName(),
+          builder.getI64IntegerAttr(type.getNumElements() * width));
+  }
 }
 
 void evox::buildEntryWrapper(mlir::ModuleOp module, RuntimeCalls &runtime,
@@ -95,8 +140,7 @@ void evox::buildEntryWrapper(mlir::ModuleOp module, RuntimeCalls &runtime,
     if (shape.results.size() > 1)
       result = LLVM::ExtractValueOp::create(builder, loc, result, i);
     Value view = runtime.allocate(builder, loc, runtime.view, 1);
-    // The library knows the dtype; only i8 could be taken for another one.
-    runtime.store(builder, loc, view, 0, result, type, /*isUnsigned=*/false);
+    runtime.store(builder, loc, view, 0, result, type, item.isUnsigned);
     Value index = runtime.constant(builder, loc, runtime.i32, item.index);
     runtime.call(builder, loc,
                  item.kind == EntryShape::Item::Slot ? "evox_rt_set_slot"

@@ -92,6 +92,7 @@ struct LowerKernelCall : Pattern<KernelCallOp> {
     auto store = [&](ValueRange values, TypeRange types) {
       Value views = runtime.allocate(rewriter, loc, runtime.view,
                                      std::max<int64_t>(values.size(), 1));
+      runtime.begin(rewriter, loc, views);
       for (auto [i, value, type] : llvm::enumerate(values, types))
         runtime.store(rewriter, loc, views, i, value, cast<MemRefType>(type),
                       op.getUnsignedElements());
@@ -115,6 +116,8 @@ struct LowerKernelCall : Pattern<KernelCallOp> {
       llvm::append_range(args, adaptor.getScalars());
       runtime.call(rewriter, loc, ("evox_k_" + op.getKernel()).str(), args);
     }
+    runtime.end(rewriter, loc, ins);
+    runtime.end(rewriter, loc, outs);
     rewriter.eraseOp(op);
     return success();
   }
@@ -176,10 +179,12 @@ struct LowerListAppend : Pattern<ListAppendOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     Value view = runtime.allocate(rewriter, loc, runtime.view, 1);
+    runtime.begin(rewriter, loc, view);
     runtime.store(rewriter, loc, view, 0, adaptor.getValue(),
                   cast<MemRefType>(op.getValue().getType()), false);
     runtime.call(rewriter, loc, "evox_rt_list_append",
                  {RuntimeCalls::getContext(op), adaptor.getList(), view});
+    runtime.end(rewriter, loc, view);
     rewriter.replaceOp(op, adaptor.getList());
     return success();
   }
@@ -206,10 +211,12 @@ struct LowerListGet : Pattern<ListGetOp> {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getValue().getType());
     Value view = runtime.allocate(rewriter, loc, runtime.view, 1);
+    runtime.begin(rewriter, loc, view);
     runtime.call(rewriter, loc, "evox_rt_list_get",
                  {RuntimeCalls::getContext(op), adaptor.getList(),
                   adaptor.getIndex(), view});
     RuntimeCalls::Buffer buffer = runtime.load(rewriter, loc, view, 0, type);
+    runtime.end(rewriter, loc, view);
     rewriter.replaceOp(op, Value(createMemRefDescriptor(
                                loc, type, buffer.data, buffer.data,
                                buffer.sizes, buffer.strides, rewriter)));
@@ -274,11 +281,14 @@ struct ConvertEvoxToLLVMPass
 void ConvertEvoxToLLVMPass::runOnOperation() {
   mlir::ModuleOp module = getOperation();
   MLIRContext *context = &getContext();
+  FailureOr<StateLayout> layout = StateLayout::get(module);
+  if (failed(layout))
+    return signalPassFailure();
   SmallVector<EntryShape> entries;
   for (auto func : module.getOps<func::FuncOp>()) {
     if (!func->hasAttr(attr::kEntry))
       continue;
-    FailureOr<EntryShape> shape = getEntryShape(func);
+    FailureOr<EntryShape> shape = getEntryShape(func, *layout);
     if (failed(shape))
       return signalPassFailure();
     entries.push_back(std::move(*shape));
@@ -320,6 +330,8 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
   for (auto func : module.getOps<LLVM::LLVMFuncOp>())
     if (!func.isExternal())
       func.setLinkage(LLVM::Linkage::Internal);
-  for (const EntryShape &entry : entries)
+  for (const EntryShape &entry : entries) {
+    annotateBuffers(module, entry);
     buildEntryWrapper(module, runtime, entry);
+  }
 }

@@ -93,6 +93,13 @@ Value RuntimeCalls::allocate(OpBuilder &builder, Location loc, Type type,
                                 constant(builder, loc, i64, count));
 }
 
+void RuntimeCalls::begin(OpBuilder &builder, Location loc, Value memory) {
+  LLVM::LifetimeStartOp::create(builder, loc, memory);
+}
+void RuntimeCalls::end(OpBuilder &builder, Location loc, Value memory) {
+  LLVM::LifetimeEndOp::create(builder, loc, memory);
+}
+
 Value RuntimeCalls::field(OpBuilder &builder, Location loc, Value views,
                           int64_t index, ArrayRef<int32_t> path) {
   SmallVector<LLVM::GEPArg> indices{static_cast<int32_t>(index)};

@@ -14,6 +14,7 @@
 #ifndef EVOX_LIB_CONVERSION_EVOXTOLLVM_RUNTIMECALLS_H
 #define EVOX_LIB_CONVERSION_EVOXTOLLVM_RUNTIMECALLS_H
 
+#include "evox/Dialect/Evox/Transforms/StateLayout.h"
 #include "evox/Runtime/Program.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -50,6 +51,10 @@ public:
   mlir::Value allocate(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Type type, int64_t count);
 
+  /// What comes from `allocate` is needed from here on; no longer than here.
+  void begin(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memory);
+  void end(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memory);
+
   /// The address of field `path` of the view at `views[index]`.
   mlir::Value field(mlir::OpBuilder &builder, mlir::Location loc,
                     mlir::Value views, int64_t index,
@@ -85,12 +90,18 @@ struct EntryShape {
     enum Kind { Slot, Arg, Result } kind;
     int32_t index;
     mlir::Type type;
+    bool isUnsigned; ///< i8 is uint8
   };
   std::string symbol;
   llvm::SmallVector<Item> args, results;
 };
 
-mlir::FailureOr<EntryShape> getEntryShape(mlir::func::FuncOp func);
+mlir::FailureOr<EntryShape> getEntryShape(mlir::func::FuncOp func,
+                                          const StateLayout &layout);
+
+/// Tells LLVM what it may assume of the buffers that the converted function of
+/// `shape` is given.
+void annotateBuffers(mlir::ModuleOp module, const EntryShape &shape);
 
 /// Makes the `evox_entry_fn` that calls the converted function of `shape`.
 void buildEntryWrapper(mlir::ModuleOp module, RuntimeCalls &runtime,
