@@ -42,7 +42,9 @@ ALGORITHMS = {
         "PSO", "SLPSOGS", "SLPSOUS")},
     "DMSPSOEL": lambda case, lb, ub: algorithms.DMSPSOEL(
         lb, ub, **case.options),
-    "OpenES": _centered("OpenES", learning_rate=0.02, noise_stdev=0.1),
+    # A rate at which Rastrigin's gradient step contracts: at ten times as much
+    # each generation multiplies any difference, were it of one bit, by eight.
+    "OpenES": _centered("OpenES", learning_rate=0.002, noise_stdev=0.1),
     "XNES": lambda case, lb, ub: algorithms.XNES(
         center(case), torch.eye(case.dim), case.pop, **case.options),
     "SeparableNES": lambda case, lb, ub: algorithms.SeparableNES(

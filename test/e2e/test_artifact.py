@@ -152,7 +152,7 @@ def test_compiling_twice_gives_the_same_library(tools, pso_pt, tmp_path):
 
 def test_every_stage_prints(tools, pso_pt, tmp_path):
     expected = {"evox": b"evox.module", "linalg": b"linalg.generic",
-                "llvm": b"llvm.func", "asm": b".text", "obj": b"\x7fELF",
+                "llvm": b"define ", "asm": b".text", "obj": b"\x7fELF",
                 "so": b"\x7fELF"}
     for stage, text in expected.items():
         output = tmp_path / f"out.{stage}"

@@ -26,7 +26,8 @@ def refuse(tools, *arguments, tool="evox-compile"):
                           capture_output=True, text=True)
     assert done.returncode > 0, f"ended with {done.returncode}: {done.stderr}"
     assert "Stack dump" not in done.stderr and "terminate" not in done.stderr
-    assert "error:" in done.stderr
+    # A malformed command line is answered by LLVM's own parser.
+    assert "error:" in done.stderr or done.stderr.startswith(f"{tool}: ")
     return done.stderr
 
 
@@ -66,7 +67,7 @@ def test_truncated_pt(tools, pso_pt, tmp_path, share):
 class Unsupported(torch.nn.Module):
     def forward(self, x):
         y = torch.fft.rfft(x)
-        z = torch.stft(x, 4, return_complex=True)
+        z = torch.view_as_complex(x.reshape(8, 2))
         return torch.quantize_per_tensor(x, 0.1, 10, torch.quint8), y, z
 
 
@@ -76,7 +77,7 @@ def test_unsupported_ops_are_all_listed():
         evox_mlir.compile(Unsupported(), (torch.ones(16),))
     text = caught.value.diagnostics
     _, first = inspect.getsourcelines(Unsupported)
-    for line, op in ((2, "fft_rfft"), (3, "stft"), (4, "quantize_per_tensor")):
+    for line, op in ((2, "fft_rfft"), (3, "view_as_complex"), (4, "quantize_per_tensor")):
         assert re.search(rf"test_errors\.py:{first + line}:.*{op}", text), \
             f"{op} in line {first + line} is not in:\n{text}"
 
