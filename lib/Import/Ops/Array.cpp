@@ -138,7 +138,7 @@ static Results topkOp(Call &c) {
   auto indices = c.in.typeOf(sizes, b.getI64Type());
   auto op = TopKOp::create(b, TypeRange{values, indices}, c.in.read(t), dynamicK, dim,
                            !c.boolean("largest", true), !c.boolean("sorted", true),
-                           isUnsigned(t->dtype));
+                           t->dtype == DType::UInt8);
   return {c.in.makeValue(op.getValues(), t->dtype), c.in.makeValue(op.getIndices(), DType::Int64)};
 }
 
@@ -202,6 +202,43 @@ static Results rollOp(Call &c) {
   return {c.in.makeValue(v, t->dtype)};
 }
 
+/// repeat and tile: element i of a dimension is element i mod n.
+static Results repeatOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto &b = c.in.b;
+  const Py &list = c.args[1];
+  SmallVector<Dim> times;
+  for (const Py &v : list.list())
+    times.push_back(c.in.dim(v));
+  if (c.name == "tile")
+    while ((int64_t)times.size() < t->rank())
+      times.insert(times.begin(), b.getIndexAttr(1));
+  int64_t rank = times.size(), lead = rank - t->rank();
+  if (lead < 0)
+    c.in.fail("Number of dimensions of repeat dims can not be smaller than number of "
+              "dimensions of tensor");
+  SmallVector<Dim> sizes;
+  for (int64_t d = 0; d < rank; ++d) {
+    int64_t n = c.in.staticDim(times[d]);
+    if (n < 0 && n != ShapedType::kDynamic)
+      c.in.fail("Trying to create tensor with negative dimension " + std::to_string(n));
+    sizes.push_back(d < lead ? times[d] : c.in.product({times[d], t->sizes[d - lead]}));
+  }
+  mlir::Value src = c.in.read(t);
+  mlir::Value v = c.in.generate(sizes, t->type.getElementType(), [&](ValueRange ids) -> mlir::Value {
+    SmallVector<mlir::Value> at(ids.drop_front(lead));
+    for (int64_t d = 0; d < t->rank(); ++d) {
+      if (c.in.staticDim(t->sizes[d]) == 1)
+        at[d] = arith::ConstantIndexOp::create(b, 0);
+      else if (c.in.staticDim(times[d + lead]) != 1)
+        at[d] = arith::RemUIOp::create(b, at[d], c.in.index(t->sizes[d]));
+    }
+    return tensor::ExtractOp::create(b, src, at);
+  });
+  TensorRef r = c.in.make(v, t->dtype);
+  return {Py::of(r)};
+}
+
 ArrayRef<OpRow> import::arrayOps() {
   static const OpRow rows[] = {
       {"cat", catOp}, {"concat", catOp}, {"concatenate", catOp}, {"stack", stackOp},
@@ -209,6 +246,7 @@ ArrayRef<OpRow> import::arrayOps() {
       {"cumsum", cumulativeOp<CumulativeKind::Sum>},
       {"cumprod", cumulativeOp<CumulativeKind::Prod>},
       {"flip", flipOp}, {"roll", rollOp},
+      {"repeat", repeatOp}, {"tile", repeatOp},
   };
   return rows;
 }

@@ -241,7 +241,7 @@ static mlir::Value tuples(Call &c, ArrayRef<Dim> shape, int64_t rank,
 static mlir::Value scatter(Call &c, ScatterKind kind, mlir::Value updates, mlir::Value into,
                            mlir::Value places, DType dtype) {
   // bool sums are ors; half sums round once per addition, as PyTorch's.
-  return ScatterOp::create(c.in.b, into.getType(), kind, updates, into, places, isUnsigned(dtype));
+  return ScatterOp::create(c.in.b, into.getType(), kind, updates, into, places, dtype == DType::UInt8);
 }
 
 static Py indexPut(Call &c) {

@@ -267,6 +267,103 @@ static Results countNonzero(Call &c) {
   return {c.in.makeValue(sumTo(c, b, DType::Int64, dims, false), DType::Int64)};
 }
 
+//===----------------------------------------------------------------------===//
+// Variance
+//===----------------------------------------------------------------------===//
+
+static bool isOne(Call &c, ArrayRef<Dim> kept) {
+  return llvm::all_of(kept, [&](Dim d) { return c.in.staticDim(d) == 1; });
+}
+
+/// std, var, std_mean and var_mean. PyTorch's kernels: Welford's algorithm in
+/// float64 (SharedReduceOps.h), or, where there is one result without its
+/// mean, squared distances from the mean that was rounded to the dtype
+/// (std_var_all_cpu).
+template <bool takeSqrt, bool withMean> static Results varOp(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto &b = c.in.b;
+  if (!isFloating(t->dtype))
+    c.in.fail(c.name.str() + ": only support floating point and complex dtypes");
+  auto dims = dimsArg(c, t);
+  bool keepdim = c.boolean("keepdim");
+  double correction = 1;
+  if (c.has("unbiased")) {
+    correction = c.boolean("unbiased", true);
+  } else if (!c.isNone("correction")) {
+    const Py &v = c.arg("correction");
+    if (!v.isStatic())
+      c.in.failStatic("the correction of " + c.name.str());
+    correction = v.kind == Py::Float ? v.f : (double)v.i;
+  }
+  DType acc = t->dtype == DType::Half || t->dtype == DType::BFloat16
+                  ? DType::Float : DType::Double;
+  Type element = elementType(b.getContext(), acc);
+  mlir::Value x = c.in.convert(c.in.read(t), t->dtype, acc);
+  Reduced p = plan(c, t, dims);
+  mlir::Value zero = c.in.scalar(Py::ofFloat(0.0), acc);
+  mlir::Value mean, m2;
+  mlir::Value count = c.in.convert(
+      c.in.splat({}, DType::Int64, c.in.fromDim(countOf(c, t, dims))), DType::Int64, acc);
+  bool isEmpty = llvm::any_of(dims, [&](int64_t d) { return c.in.staticDim(t->sizes[d]) == 0; });
+  if (!withMean && acc == DType::Double && isOne(c, p.kept)) {
+    mlir::Value total = reduce(c, t, x, dims, false, zero, [&](mlir::Value a, mlir::Value v) -> mlir::Value {
+      return arith::AddFOp::create(b, a, v);
+    });
+    mean = c.in.elementwise({total, count}, element, [&](ValueRange v) -> mlir::Value {
+      return arith::DivFOp::create(b, v[0], v[1]);
+    });
+    mean = c.in.convert(c.in.convert(mean, acc, t->dtype), t->dtype, acc);
+    mlir::Value centre = c.in.reshape(mean, p.withOnes);
+    mlir::Value square = c.in.elementwise({x, centre}, element, [&](ValueRange v) -> mlir::Value {
+      mlir::Value d = arith::SubFOp::create(b, v[0], v[1]);
+      return arith::MulFOp::create(b, d, d);
+    });
+    m2 = reduce(c, t, square, dims, false, zero, [&](mlir::Value a, mlir::Value v) -> mlir::Value {
+      return arith::AddFOp::create(b, a, v);
+    });
+  } else {
+    mlir::Value start = linalg::FillOp::create(b, zero, c.in.empty(p.kept, element)).getResult(0);
+    auto op = linalg::GenericOp::create(b, TypeRange{start.getType(), start.getType(), start.getType()},
+                                        ValueRange{x}, ValueRange{start, start, start},
+                                        ArrayRef{p.in, p.out, p.out, p.out}, p.iterators);
+    OpBuilder::InsertionGuard guard(b);
+    Block *block = b.createBlock(&op.getRegion(), {}, {element, element, element, element},
+                                 {b.getLoc(), b.getLoc(), b.getLoc(), b.getLoc()});
+    b.setInsertionPointToStart(block);
+    mlir::Value v = block->getArgument(0), m = block->getArgument(1), q = block->getArgument(2);
+    mlir::Value n = arith::AddFOp::create(b, block->getArgument(3), c.in.scalar(Py::ofFloat(1.0), acc));
+    mlir::Value delta = arith::SubFOp::create(b, v, m);
+    mlir::Value next = arith::AddFOp::create(b, m, arith::DivFOp::create(b, delta, n));
+    mlir::Value rest = arith::SubFOp::create(b, v, next);
+    mlir::Value sum = arith::AddFOp::create(b, q, arith::MulFOp::create(b, delta, rest));
+    linalg::YieldOp::create(b, ValueRange{next, sum, n});
+    mean = op.getResult(0);
+    m2 = op.getResult(1);
+  }
+  // m2 / max(n - correction, 0)
+  mlir::Value offset = c.in.splat({}, acc, Py::ofFloat(correction));
+  mlir::Value none = c.in.splat({}, acc, Py::ofFloat(0.0));
+  mlir::Value divisor = c.in.elementwise({count, offset, none}, element, [&](ValueRange v) -> mlir::Value {
+    return arith::MaxNumFOp::create(b, arith::SubFOp::create(b, v[0], v[1]), v[2]);
+  });
+  mlir::Value var = c.in.elementwise({m2, divisor}, element, [&](ValueRange v) -> mlir::Value {
+    mlir::Value r = arith::DivFOp::create(b, v[0], v[1]);
+    return takeSqrt ? math::SqrtOp::create(b, r).getResult() : r;
+  });
+  if (isEmpty) { // of nothing: NaN
+    mlir::Value nan = c.in.splat({}, acc, Py::ofFloat(NAN));
+    var = mean = c.in.broadcastTo(nan, p.kept);
+  }
+  Results results;
+  for (mlir::Value v : {var, mean}) {
+    v = c.in.convert(v, acc, t->dtype);
+    results.push_back(c.in.makeValue(keepdim ? c.in.reshape(v, p.withOnes) : v, t->dtype));
+    if (!withMean)
+      break;
+  }
+  return results;
+}
+
 ArrayRef<OpRow> import::reductionOps() {
   static const OpRow rows[] = {
       {"sum", sumOp}, {"mean", meanOp}, {"prod", prodOp},
@@ -276,6 +373,8 @@ ArrayRef<OpRow> import::reductionOps() {
       {"max.dim", extremeDim<true>}, {"min.dim", extremeDim<false>},
       {"argmax", argExtreme<true>}, {"argmin", argExtreme<false>},
       {"count_nonzero", countNonzero},
+      {"var", varOp<false, false>}, {"std", varOp<true, false>},
+      {"var_mean", varOp<false, true>}, {"std_mean", varOp<true, true>},
   };
   return rows;
 }

@@ -765,6 +765,7 @@ static Results elementSizeOp(Call &c) {
   unsigned bits = t->type.getElementType().getIntOrFloatBitWidth();
   return {Py::ofInt((int64_t)std::max(bits / 8, 1u))};
 }
+static Results deviceTypeOp(Call &) { return {Py::ofString("cpu")}; }
 static Results falseOp(Call &) { return {Py::ofBool(false)}; }
 static Results noneOp(Call &) { return {Py()}; }
 
@@ -793,7 +794,7 @@ ArrayRef<OpRow> import::viewOps() {
       {"is_signed", isSignedOp}, {"element_size", elementSizeOp},
       {"is_conj", falseOp}, {"is_neg", falseOp}, {"is_inference", falseOp},
       {"is_grad_enabled", falseOp}, {"set_grad_enabled", noneOp}, {"warn", noneOp},
-      {"is_autocast_enabled", falseOp},
+      {"is_autocast_enabled", falseOp}, {"prim_type", deviceTypeOp},
   };
   return rows;
 }
