@@ -28,6 +28,9 @@ struct Options {
   cl::opt<int64_t> unroll{
       "unroll-limit", cl::init(8), cl::cat(category), cl::value_desc("N"),
       cl::desc("Loops of at most N known iterations are unrolled. Example: --unroll-limit=0")};
+  cl::opt<bool> keepGoing{
+      "keep-going", cl::cat(category),
+      cl::desc("Leave out methods that cannot be imported, with a warning each")};
   cl::opt<std::string> dtype{
       "default-dtype", cl::init("float32"), cl::cat(category), cl::value_desc("DTYPE"),
       cl::desc("What torch.get_default_dtype() was. Example: --default-dtype=float64")};
@@ -51,6 +54,7 @@ evox::ImportOptions evox::importOptions() {
     result.inputs[method.str()] = types.str();
   }
   result.unrollLimit = options->unroll;
+  result.keepGoing = options->keepGoing;
   result.defaultDType = options->dtype;
   if (result.defaultDType != "float32" && result.defaultDType != "float64") {
     errs() << "error: --default-dtype=" << result.defaultDType

@@ -24,6 +24,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/JSON.h"
+#include <algorithm>
 #include <chrono>
 
 using namespace mlir;
@@ -861,37 +862,26 @@ static std::vector<std::string> chooseMethods(script::Program &program,
   return result;
 }
 
-OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, StringRef path,
-                                                    const ImportOptions &options,
-                                                    ImportStats *stats) {
-  context.loadDialect<EvoxDialect, arith::ArithDialect, math::MathDialect,
-                      tensor::TensorDialect, linalg::LinalgDialect, scf::SCFDialect>();
-  Location unknown = FileLineColLoc::get(&context, path, 0, 0);
-  std::unique_ptr<script::Program> program;
-  try {
-    program = script::loadProgram(path.str());
-  } catch (const std::exception &e) {
-    emitError(unknown) << e.what();
-    return nullptr;
-  }
-  auto start = std::chrono::steady_clock::now();
+/// Imports these methods, widening what has to be; emits diagnostics.
+static OwningOpRef<mlir::ModuleOp>
+importMethods(MLIRContext &context, script::Program &program, Location unknown,
+              const std::vector<std::string> &methods, const ImportOptions &options,
+              ImportStats *stats) {
+  auto at = [&](const script::Location &loc) -> Location {
+    if (loc.file.empty())
+      return unknown;
+    return FileLineColLoc::get(&context, loc.file, loc.line, loc.column);
+  };
   OwningOpRef<mlir::ModuleOp> module;
   try {
-    std::vector<std::string> methods = chooseMethods(*program, options);
     Widening widening;
     for (int attempt = 0; attempt < 20 && !module; ++attempt) {
-      ModuleImporter importer(&context, *program, options, widening);
+      ModuleImporter importer(&context, program, options, widening);
       auto report = [&] {
         std::set<std::pair<std::string, std::string>> said;
-        for (const Interpreter::Problem &p : importer.in.problems) {
-          std::string where = p.loc.file + ":" + std::to_string(p.loc.line);
-          if (!said.insert({p.text, where}).second)
-            continue;
-          Location loc = p.loc.file.empty()
-                             ? unknown
-                             : Location(FileLineColLoc::get(&context, p.loc.file, p.loc.line, p.loc.column));
-          emitError(loc) << "unsupported op '" << p.text << "'";
-        }
+        for (const Interpreter::Problem &p : importer.in.problems)
+          if (said.insert({p.text, p.loc.file + ":" + std::to_string(p.loc.line)}).second)
+            emitError(at(p.loc)) << "unsupported op '" << p.text << "'";
       };
       try {
         module = importer.run(methods);
@@ -904,7 +894,7 @@ OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, String
         return nullptr;
       }
       if (!module && !widening.join(importer.wanted))
-        throw ImportError("the types of the state do not settle");
+        break;
       if (module && stats) {
         stats->phases = importer.phaseCount;
         module->walk([&](Operation *) { ++stats->operations; });
@@ -913,21 +903,74 @@ OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, String
     if (!module)
       throw ImportError("the types of the state do not settle");
   } catch (const ImportError &e) {
-    Location loc = e.loc.file.empty()
-                       ? unknown
-                       : Location(FileLineColLoc::get(&context, e.loc.file, e.loc.line, e.loc.column));
-    emitError(loc) << e.what();
+    emitError(at(e.loc)) << e.what();
     return nullptr;
   } catch (const std::exception &e) {
     emitError(unknown) << e.what();
     return nullptr;
   }
+  if (failed(verify(*module)))
+    return nullptr;
+  return module;
+}
+
+/// Leaves out the methods that do not import on their own, with a warning each.
+static std::vector<std::string> importable(MLIRContext &context, script::Program &program,
+                                           Location unknown,
+                                           const std::vector<std::string> &methods,
+                                           const ImportOptions &options) {
+  std::vector<std::string> good;
+  for (const std::string &method : methods) {
+    std::string texts;
+    bool isGood;
+    {
+      ScopedDiagnosticHandler handler(&context, [&](Diagnostic &d) {
+        if (d.getSeverity() == DiagnosticSeverity::Error) {
+          std::string text = d.str();
+          std::replace(text.begin(), text.end(), '\n', ' ');
+          texts += (texts.empty() ? "" : "; ") + text;
+        }
+        return success();
+      });
+      isGood = (bool)importMethods(context, program, unknown, {method}, options, nullptr);
+    }
+    if (isGood)
+      good.push_back(method);
+    else
+      emitWarning(unknown) << "method '" << method << "' is left out: " << texts;
+  }
+  return good;
+}
+
+OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, StringRef path,
+                                                    const ImportOptions &options,
+                                                    ImportStats *stats) {
+  context.loadDialect<EvoxDialect, arith::ArithDialect, math::MathDialect,
+                      tensor::TensorDialect, linalg::LinalgDialect, scf::SCFDialect>();
+  Location unknown = FileLineColLoc::get(&context, path, 0, 0);
+  std::unique_ptr<script::Program> program;
+  std::vector<std::string> methods;
+  try {
+    program = script::loadProgram(path.str());
+    methods = chooseMethods(*program, options);
+  } catch (const std::exception &e) {
+    emitError(unknown) << e.what();
+    return nullptr;
+  }
+  auto start = std::chrono::steady_clock::now();
+  if (options.keepGoing) {
+    methods = importable(context, *program, unknown, methods, options);
+    if (methods.empty()) {
+      emitError(unknown) << "no method could be imported";
+      return nullptr;
+    }
+  }
+  OwningOpRef<mlir::ModuleOp> module =
+      importMethods(context, *program, unknown, methods, options, stats);
   if (stats) {
     stats->libtorchSeconds = program->seconds;
     stats->importSeconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  if (failed(verify(*module)))
-    return nullptr;
   return module;
 }

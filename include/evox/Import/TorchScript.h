@@ -27,6 +27,8 @@ struct ImportOptions {
   std::map<std::string, std::string> inputs;
   /// Loops with a known trip count up to this are unrolled.
   int64_t unrollLimit = 8;
+  /// Leave out methods that cannot be imported, with a warning each.
+  bool keepGoing = false;
   /// PyTorch's default dtype when the program was made.
   std::string defaultDType = "float32";
 };
