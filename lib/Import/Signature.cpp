@@ -104,6 +104,8 @@ Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream 
     DType dtype = dtypeOf(word);
     if (dtype == DType::Undefined)
       bad("there is no dtype '" + word.str() + "'");
+    if (!text.contains(']'))
+      bad("']' is missing");
     StringRef dims;
     std::tie(dims, text) = text.drop_front().split(']');
     SmallVector<int64_t> shape;

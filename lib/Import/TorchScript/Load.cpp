@@ -18,7 +18,9 @@
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/csrc/jit/frontend/error_report.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <unordered_map>
@@ -340,7 +342,7 @@ void TorchProgram::load(const std::string &path) {
   auto start = std::chrono::steady_clock::now();
   std::ifstream file(path, std::ios::binary);
   if (!file)
-    throw std::runtime_error("cannot open '" + path + "'");
+    throw std::runtime_error("cannot open '" + path + "': " + std::strerror(errno));
   bool isText = path.size() > 3 && path.substr(path.size() - 3) == ".ts";
   if (isText) {
     std::stringstream text;
