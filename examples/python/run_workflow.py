@@ -5,8 +5,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """    python examples/python/run_workflow.py"""
 
+import os
+import tempfile
+
 import torch
-from evox.algorithms import CSO
+from evox.algorithms import PSO
 from evox.problems.numerical import Rastrigin
 from evox.workflows import EvalMonitor, StdWorkflow
 
@@ -15,7 +18,7 @@ import evox_mlir
 torch.manual_seed(0)
 bound = 5.12 * torch.ones(20)
 workflow = StdWorkflow()
-workflow.setup(CSO(100, -bound, bound), Rastrigin(), monitor=EvalMonitor())
+workflow.setup(PSO(100, -bound, bound), Rastrigin(), monitor=EvalMonitor())
 
 program = evox_mlir.compile(workflow)
 print(program)
@@ -28,9 +31,10 @@ for _ in range(5):
     print(f"best fitness {best.item():.6g}")
 
 # Go on from here later, in another process or on another machine.
-program.save("cso.safetensors")
+path = os.path.join(tempfile.mkdtemp(), "pso.safetensors")
+program.save(path)
 again = program.new_instance()
-again.load("cso.safetensors")
+again.load(path)
 program.run("step", 100)
 again.run("step", 100)
 assert torch.equal(program.get("algorithm.population"),
