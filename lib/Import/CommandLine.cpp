@@ -47,8 +47,8 @@ evox::ImportOptions evox::importOptions() {
   for (StringRef input : options->inputs) {
     auto [method, types] = input.split(':');
     if (!input.contains(':')) {
-      errs() << "error: --input=" << input
-             << ": expected METHOD:TYPES, such as forward:float32[8,2]\n";
+      errs() << "error: --input '" << input
+             << "': expected METHOD:TYPES, such as forward:float32[8,2]\n";
       exit(1);
     }
     result.inputs[method.str()] = types.str();

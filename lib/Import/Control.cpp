@@ -204,7 +204,8 @@ struct Interpreter::Merge {
     });
   }
 
-  Py merge(std::vector<Py> vs, const std::string &what);
+  /// `widenIntegers`: integer tensors of two dtypes become one of the wider.
+  Py merge(std::vector<Py> vs, const std::string &what, bool widenIntegers = false);
 
   Content merge(const Cell &cell, std::vector<Content> cs) {
     Content out;
@@ -221,7 +222,7 @@ struct Interpreter::Merge {
       std::vector<Py> values;
       for (Content &c : cs)
         values.push_back(c.attribute);
-      out.attribute = merge(std::move(values), "attribute '" + cell.name + "'");
+      out.attribute = merge(std::move(values), "attribute '" + cell.name + "'", true);
       return out;
     }
     for (Content &c : cs)
@@ -315,7 +316,8 @@ static bool sameValue(const Py &a, const Py &b) {
   }
 }
 
-Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what) {
+Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
+                             bool widenIntegers) {
   const Py *model = nullptr; // an unset variable takes the others' type
   for (Py &v : vs) {
     if (v.kind == Py::Poison)
@@ -354,16 +356,27 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what) {
     t->requiresGrad = model->tensor->requiresGrad;
     t->wrappedNumber = model->tensor->wrappedNumber;
     t->storage = std::make_shared<Storage>();
+    for (const Py &v : vs) {
+      if (v.kind == Py::Uninitialized || v.tensor->dtype == t->dtype)
+        continue;
+      DType other = v.tensor->dtype;
+      if (!widenIntegers || !isIntegral(t->dtype, false) || !isIntegral(other, false))
+        in.fail(what + " is a tensor of " + dtypeName(t->dtype) + " or of " +
+                dtypeName(other) + ", which only the data decides");
+      in.note(what + " is a tensor of " + dtypeName(t->dtype) + " or of " + dtypeName(other) +
+              ", which only the data decides: it is kept as " +
+              dtypeName(promote(t->dtype, other)));
+      t->dtype = promote(t->dtype, other);
+    }
     SmallVector<mlir::Value> values;
     for (size_t w = 0; w < ways(); ++w) {
       if (vs[w].kind == Py::Uninitialized) {
         values.push_back(dummy(w, *model));
         continue;
       }
-      if (vs[w].tensor->dtype != t->dtype)
-        in.fail(what + " is a tensor of " + dtypeName(t->dtype) + " or of " +
-                dtypeName(vs[w].tensor->dtype) + ", which only the data decides");
-      values.push_back(at(w, [&] { return in.read(vs[w].tensor); }));
+      values.push_back(at(w, [&] {
+        return in.convert(in.read(vs[w].tensor), vs[w].tensor->dtype, t->dtype);
+      }));
       aliases.push_back({t->storage, vs[w].tensor->storage});
     }
     size_t n = leaf(values, what);

@@ -55,6 +55,7 @@ Py Arguments::leaf(Type type, DType dtype, const std::string &name, llvm::raw_os
 /// One argument: `float32[8,?]`, `int`, `None`, `(a, b)`, `[a, b]`, `{"k": a}`.
 Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream &json) {
   text = text.ltrim();
+  std::string given = method + ":" + text.str();
   auto bad = [&](const std::string &why) {
     in.fail("--input of '" + method + "', argument '" + name + "': " + why +
             "; write e.g. \"" + method + ":float32[8,2],int64[]\"");
@@ -105,7 +106,7 @@ Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream 
     if (dtype == DType::Undefined)
       bad("there is no dtype '" + word.str() + "'");
     if (!text.contains(']'))
-      bad("']' is missing");
+      bad("']' is missing in \"" + given + "\"");
     StringRef dims;
     std::tie(dims, text) = text.drop_front().split(']');
     SmallVector<int64_t> shape;
