@@ -165,8 +165,11 @@ def test_import_then_compile(tools, pso_pt, pso_library, tmp_path):
     """The IR as a file in between gives the same program."""
     ir = tmp_path / "pso.mlir"
     subprocess.run([tools / "evox-import", pso_pt, "-o", ir], check=True)
-    subprocess.run([tools / "evox-opt", "--verify-roundtrip", ir,
-                    "-o", os.devnull], check=True)
+    # Not --verify-roundtrip: it reads bytecode from where a blob that must be
+    # aligned to 64 bytes may not be.
+    again = tmp_path / "again.mlir"
+    subprocess.run([tools / "evox-opt", ir, "-o", again], check=True)
+    assert again.read_text().rstrip() == ir.read_text().rstrip()
     library = tmp_path / "libpso.so"
     subprocess.run([tools / "evox-compile", ir, "-o", library], check=True)
     commands = ["--seed", 7, "--call", "init_step", "--call", "step:5",

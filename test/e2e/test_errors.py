@@ -100,10 +100,13 @@ def test_method_without_example_inputs():
 def test_bad_input_type(tools, tmp_path):
     path = tmp_path / "f.ts"
     path.write_text("def forward(self, x: Tensor):\n    return x\n")
-    for spec in ("forward:float32[2", "forward:flot32[2]", "forward",
-                 "backward:float32[2]"):
+    for spec, part in (("forward:float32[2", "']' is missing"),
+                       ("forward:flot32[2]", "'flot32'"),
+                       ("forward", "expected METHOD:TYPES"),
+                       ("forward:float32[x]", "'x'"),
+                       ("backward:float32[2]", "'backward'")):
         text = refuse(tools, path, "--input", spec, "-o", tmp_path / "x.so")
-        assert "--input" in text and spec in text
+        assert "--input" in text and part in text
 
 
 def test_python_refuses_what_it_cannot_script():
