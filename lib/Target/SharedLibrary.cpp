@@ -80,6 +80,7 @@ private:
   LogicalResult printModule() {
     return write(options.output, [&](raw_ostream &os) {
       module->print(os);
+      os << '\n'; // as evox-opt does
       return success();
     });
   }

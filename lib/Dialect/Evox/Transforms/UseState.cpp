@@ -133,13 +133,11 @@ FailureOr<unsigned> UseState::resolveSlot(Operation *op, SymbolRefAttr symbol) {
 }
 
 FailureOr<FuncOp> UseState::resolveCallee(CallOp call) {
-  auto callee =
-      dyn_cast_or_null<FuncOp>(call.resolveCallableInTable(&tables));
-  if (callee && !callee.isExternal())
+  if (auto callee =
+          dyn_cast_or_null<FuncOp>(call.resolveCallableInTable(&tables)))
     return callee;
   call.emitOpError() << "calls " << call.getCallee()
-                     << (callee ? ", which has no body"
-                                : ", which is no function of the program");
+                     << ", which is no function of the program";
   return failure();
 }
 
@@ -174,7 +172,7 @@ LogicalResult UseState::applyPhases(FuncOp func, Effects &effects) {
 }
 
 LogicalResult UseState::analyze(FuncOp func) {
-  if (effectsOf.contains(func) || func.isExternal())
+  if (effectsOf.contains(func))
     return success();
   if (!inProgress.insert(func)) {
     InFlightDiagnostic diag = func.emitOpError("is recursive: it calls itself");
@@ -632,7 +630,7 @@ LogicalResult UseState::run() {
     if (failed(analyze(func)))
       return failure();
   for (FuncOp func : funcs)
-    if (!func.isExternal() && failed(convert(func)))
+    if (failed(convert(func)))
       return failure();
   for (FuncOp func : funcs)
     func.erase();
