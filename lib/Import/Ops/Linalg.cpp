@@ -9,6 +9,9 @@
 #include "Common.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringExtras.h"
+#include <functional>
+#include <map>
 
 using namespace mlir;
 using namespace evox;
@@ -93,10 +96,302 @@ static Results matmulOp(Call &c) {
   return {c.in.makeValue(c.in.reshape(r, sizes), dtype)};
 }
 
+//===----------------------------------------------------------------------===//
+// einsum and chains of products
+//===----------------------------------------------------------------------===//
+
+/// Sums over `dims`, and keeps them with size 1.
+static mlir::Value sumKeep(Call &c, mlir::Value v, DType dtype, ArrayRef<int64_t> dims) {
+  if (dims.empty())
+    return v;
+  std::vector<Py> list;
+  for (int64_t d : dims)
+    list.push_back(Py::ofInt(d));
+  Results r = c.in.callOp("sum.dim_IntList",
+                          {c.in.makeValue(v, dtype), Py::ofItems(Py::List, list),
+                           Py::ofBool(true), Py::ofInt((int64_t)dtype)},
+                          {"self", "dim", "keepdim", "dtype"});
+  return c.in.read(r[0].tensor);
+}
+
+static bool isOne(Call &c, Dim d) { return c.in.staticDim(d) == 1; }
+
+/// The elementwise product of two tensors of one rank, whose sizes are equal or
+/// 1, summed over `sum` (ATen's sumproduct_pair): one batched matrix product.
+static mlir::Value sumProductPair(Call &c, mlir::Value x, mlir::Value y, DType dtype,
+                                  ArrayRef<int64_t> sum) {
+  SmallVector<Dim> p = c.in.sizesOf(x), q = c.in.sizesOf(y);
+  // Dimensions of both, of one only, and summed ones.
+  SmallVector<int64_t> both, left, right, summed(sum);
+  SmallVector<Dim> sizes;
+  for (int64_t d = 0, e = p.size(); d < e; ++d) {
+    if (llvm::is_contained(sum, d)) {
+      sizes.push_back(c.in.b.getIndexAttr(1));
+      continue;
+    }
+    bool inX = !isOne(c, p[d]), inY = !isOne(c, q[d]);
+    (inX && inY ? both : inX ? left : right).push_back(d);
+    sizes.push_back(inX ? p[d] : q[d]);
+  }
+  auto pick = [&](ArrayRef<Dim> from, ArrayRef<int64_t> dims) {
+    SmallVector<Dim> r;
+    for (int64_t d : dims)
+      r.push_back(from[d]);
+    return r;
+  };
+  auto bring = [&](mlir::Value v, ArrayRef<Dim> own, ArrayRef<ArrayRef<int64_t>> groups) {
+    SmallVector<int64_t> perm;
+    SmallVector<Dim> shape;
+    for (ArrayRef<int64_t> group : groups) {
+      perm.append(group.begin(), group.end());
+      if (shape.size() < 3)
+        shape.push_back(c.in.product(pick(own, group)));
+    }
+    return c.in.reshape(c.in.transpose(v, perm), shape);
+  };
+  mlir::Value fx = bring(x, p, {both, left, summed, right});
+  mlir::Value fy = bring(y, q, {both, summed, right, left});
+  mlir::Value r = batchedProduct(c, fx, fy, dtype);
+  // To [both, left, right, summed], then to the order of the inputs.
+  SmallVector<int64_t> order(both);
+  order.append(left);
+  order.append(right);
+  order.append(summed);
+  r = c.in.reshape(r, pick(sizes, order));
+  SmallVector<int64_t> back(order.size());
+  for (auto [i, d] : llvm::enumerate(order))
+    back[d] = i;
+  return c.in.transpose(r, back);
+}
+
+/// torch.einsum: contracts from left to right, as ATen without a path.
+static Results einsumOp(Call &c) {
+  const Py &text = c.arg("equation");
+  if (text.kind != Py::String)
+    c.in.fail("einsum(): the equation has to be a string");
+  std::vector<TensorRef> operands;
+  for (const Py &v : c.arg("tensors").list())
+    operands.push_back(c.in.toTensor(v));
+  if (operands.empty())
+    c.in.fail("einsum(): must provide at least one operand");
+  DType dtype = operands[0]->dtype;
+  for (TensorRef &t : operands)
+    if (t->dtype != dtype)
+      c.in.fail("einsum(): expected operands of one dtype, got " + dtypeName(dtype) +
+                " and " + dtypeName(t->dtype));
+
+  std::string equation;
+  for (char ch : text.s)
+    if (ch != ' ')
+      equation += ch;
+  StringRef inputs(equation), output;
+  bool hasArrow = inputs.contains("->");
+  std::tie(inputs, output) = inputs.split("->");
+  SmallVector<StringRef> terms;
+  inputs.split(terms, ',');
+  if (terms.size() != operands.size())
+    c.in.fail("einsum(): fewer or more operands were provided than specified in the equation");
+
+  // The label of each dimension: a letter, or -1, -2, ... for the dimensions
+  // of an ellipsis, counted from the last one.
+  auto labelsOf = [&](StringRef term, int64_t rank) {
+    int64_t letters = 0;
+    for (size_t i = 0; i < term.size(); ++i) {
+      if (term[i] == '.') {
+        if (!term.substr(i).starts_with("...") || term.count('.') != 3)
+          c.in.fail("einsum(): found '.' that is not part of any ellipsis");
+        i += 2;
+      } else if (!llvm::isAlpha(term[i])) {
+        c.in.fail(std::string("einsum(): invalid subscript given: '") + term[i] +
+                  "', subscripts must be in [a-zA-Z]");
+      } else {
+        ++letters;
+      }
+    }
+    bool hasEllipsis = term.contains('.');
+    if (rank >= 0 && (hasEllipsis ? letters > rank : letters != rank))
+      c.in.fail("einsum(): the number of subscripts in the equation (" +
+                std::to_string(letters) + ") does not match the number of dimensions (" +
+                std::to_string(rank) + ") for an operand");
+    return letters;
+  };
+  int64_t ellipsis = 0;
+  for (auto [term, t] : llvm::zip(terms, operands)) {
+    int64_t letters = labelsOf(term, t->rank());
+    if (term.contains('.'))
+      ellipsis = std::max(ellipsis, t->rank() - letters);
+  }
+  auto spell = [&](StringRef term, int64_t covered) {
+    SmallVector<int> labels;
+    for (size_t i = 0; i < term.size(); ++i) {
+      if (term[i] == '.') {
+        for (int64_t k = covered; k > 0; --k)
+          labels.push_back(-k);
+        i += 2;
+      } else {
+        labels.push_back(term[i]);
+      }
+    }
+    return labels;
+  };
+  SmallVector<SmallVector<int>> labels;
+  std::map<int, int64_t> count;
+  for (auto [term, t] : llvm::zip(terms, operands)) {
+    labels.push_back(spell(term, t->rank() - labelsOf(term, t->rank())));
+    for (int l : labels.back())
+      ++count[l];
+  }
+  SmallVector<int> order;
+  if (hasArrow) {
+    labelsOf(output, -1);
+    order = spell(output, ellipsis);
+    for (int l : order)
+      if (!count.count(l) || llvm::count(order, l) != 1)
+        c.in.fail("einsum(): the output subscripts have to appear in the inputs, and once in the output");
+  } else {
+    for (int64_t k = ellipsis; k > 0; --k)
+      order.push_back(-k);
+    // Capitals first, as ATen orders them.
+    for (auto &[l, n] : count)
+      if (l > 0 && n == 1)
+        order.push_back(l);
+  }
+  int64_t outputs = order.size();
+  for (auto &[l, n] : count)
+    if (!llvm::is_contained(order, l))
+      order.push_back(l);
+
+  // Each operand with all labels, of size 1 where it has not that label.
+  SmallVector<mlir::Value> values;
+  for (auto [t, own] : llvm::zip(operands, labels)) {
+    Py v = Py::of(t);
+    for (size_t i = 0; i < own.size(); ++i)
+      for (size_t j = i + 1; j < own.size();) {
+        if (own[i] != own[j]) {
+          ++j;
+          continue;
+        }
+        int64_t a = c.in.staticDim(v.tensor->sizes[i]), d = c.in.staticDim(v.tensor->sizes[j]);
+        if (a != d)
+          c.in.fail(std::string("einsum(): subscript ") + (char)own[i] +
+                    " is repeated for an operand but the sizes don't match, " +
+                    std::to_string(d) + " != " + std::to_string(a));
+        v = c.in.callOp("diagonal", {v, Py::ofInt((int64_t)0), Py::ofInt((int64_t)i), Py::ofInt((int64_t)j)},
+                        {"self", "offset", "dim1", "dim2"})[0];
+        int label = own[i];
+        own.erase(own.begin() + j);
+        own.erase(own.begin() + i);
+        own.push_back(label);
+        i = (size_t)-1;
+        break;
+      }
+    SmallVector<int64_t> perm;
+    SmallVector<Dim> sizes;
+    for (int l : order) {
+      auto *at = llvm::find(own, l);
+      if (at == own.end()) {
+        sizes.push_back(c.in.b.getIndexAttr(1));
+      } else {
+        perm.push_back(at - own.begin());
+        sizes.push_back(v.tensor->sizes[perm.back()]);
+      }
+    }
+    values.push_back(c.in.reshape(c.in.transpose(c.in.read(v.tensor), perm), sizes));
+  }
+  SmallVector<SmallVector<Dim>> shapes;
+  for (mlir::Value v : values)
+    shapes.push_back(c.in.sizesOf(v));
+  c.in.broadcastShapes(shapes); // checks that they agree
+
+  mlir::Value acc = values[0];
+  for (size_t i = 0; i < values.size(); ++i) {
+    // Sum what no later operand has.
+    SmallVector<int64_t> sumAcc, sumNext, sumPair;
+    for (int64_t d = outputs, e = order.size(); d < e; ++d) {
+      bool later = false;
+      for (size_t k = i + 1; k < values.size(); ++k)
+        later |= !isOne(c, shapes[k][d]);
+      if (later)
+        continue;
+      bool inAcc = !isOne(c, c.in.sizeOf(acc, d)), inNext = i > 0 && !isOne(c, shapes[i][d]);
+      if (inAcc && inNext)
+        sumPair.push_back(d);
+      else if (inAcc)
+        sumAcc.push_back(d);
+      else if (inNext)
+        sumNext.push_back(d);
+    }
+    acc = sumKeep(c, acc, dtype, sumAcc);
+    if (i == 0)
+      continue;
+    mlir::Value next = sumKeep(c, values[i], dtype, sumNext);
+    if (sumPair.empty())
+      acc = c.in.read(c.in.callOp("mul.Tensor", {c.in.makeValue(acc, dtype), c.in.makeValue(next, dtype)},
+                                  {"self", "other"})[0].tensor);
+    else
+      acc = sumProductPair(c, acc, next, dtype, sumPair);
+  }
+  return {c.in.makeValue(c.in.reshape(acc, ArrayRef(c.in.sizesOf(acc)).take_front(outputs)), dtype)};
+}
+
+/// linalg.multi_dot and chain_matmul: the order of least work.
+static Results multiDot(Call &c) {
+  const Py &list = c.args[0];
+  std::vector<Py> ts = list.list();
+  int64_t n = ts.size();
+  bool chain = c.name == "chain_matmul";
+  if (n < (chain ? 1 : 2))
+    c.in.fail(c.name.str() + "(): expected at least " + (chain ? "1 matrix" : "2 tensors"));
+  auto mm = [&](const Py &a, const Py &b) {
+    return c.in.callOp("matmul", {a, b}, {"self", "other"})[0];
+  };
+  if (n == 1)
+    return {ts[0]};
+  for (int64_t i = 0; i < n; ++i) {
+    int64_t rank = c.in.toTensor(ts[i])->rank();
+    bool end = !chain && (i == 0 || i == n - 1);
+    if (rank != 2 && !(end && rank == 1))
+      c.in.fail(c.name.str() + "(): tensor " + std::to_string(i) +
+                " must be " + (end ? "1D or 2D" : "2D") + " but got " + std::to_string(rank) + "D");
+  }
+  if (n == 2)
+    return {mm(ts[0], ts[1])};
+  // Sizes d[0] x d[1], d[1] x d[2], ...; unknown ones count as large.
+  auto known = [&](Dim d) {
+    int64_t v = c.in.staticDim(d);
+    return v == ShapedType::kDynamic ? (double)1024 : (double)v;
+  };
+  std::vector<double> d;
+  for (const Py &v : ts)
+    d.push_back(v.tensor->rank() == 1 && d.empty() ? 1 : known(v.tensor->sizes[0]));
+  d.push_back(ts.back().tensor->rank() == 1 ? 1 : known(ts.back().tensor->sizes[1]));
+  std::vector<std::vector<double>> cost(n, std::vector<double>(n, 0));
+  std::vector<std::vector<int64_t>> cut(n, std::vector<int64_t>(n, 0));
+  for (int64_t length = 1; length < n; ++length)
+    for (int64_t i = 0; i + length < n; ++i) {
+      int64_t j = i + length;
+      cost[i][j] = INFINITY;
+      for (int64_t k = i; k < j; ++k) {
+        double v = cost[i][k] + cost[k + 1][j] + d[i] * d[k + 1] * d[j + 1];
+        if (v < cost[i][j]) {
+          cost[i][j] = v;
+          cut[i][j] = k;
+        }
+      }
+    }
+  std::function<Py(int64_t, int64_t)> run = [&](int64_t i, int64_t j) -> Py {
+    if (i == j)
+      return ts[i];
+    return mm(run(i, cut[i][j]), run(cut[i][j] + 1, j));
+  };
+  return {run(0, n - 1)};
+}
+
 ArrayRef<OpRow> import::linalgOps() {
   static const OpRow rows[] = {
       {"matmul", matmulOp}, {"mm", matmulOp}, {"bmm", matmulOp}, {"mv", matmulOp},
-      {"dot", matmulOp}, {"vdot", matmulOp},
+      {"dot", matmulOp}, {"vdot", matmulOp}, {"linalg_matmul", matmulOp},
+      {"einsum", einsumOp}, {"linalg_multi_dot", multiDot}, {"chain_matmul", multiDot},
   };
   return rows;
 }
