@@ -152,6 +152,48 @@ template <CumulativeKind kind> static Results cumulativeOp(Call &c) {
   return {c.in.makeValue(CumulativeOp::create(c.in.b, t->type, kind, c.in.read(t), dim), dtype)};
 }
 
+/// cummax and cummin: the index is the last place where the running extreme
+/// was met, or the last NaN.
+template <CumulativeKind kind> static Results cumulativeExtreme(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto &b = c.in.b;
+  int64_t dim = c.in.normalizeDim(c.integer("dim"), t->rank());
+  mlir::Value x = c.in.read(t);
+  if (t->rank() == 0)
+    return {c.in.makeValue(x, t->dtype),
+            c.in.makeValue(c.in.splat({}, DType::Int64, Py::ofInt((int64_t)0)), DType::Int64)};
+  if (t->dtype == DType::UInt8) // scans compare signed bytes
+    x = c.in.convert(x, DType::UInt8, DType::Int16);
+  mlir::Value best = CumulativeOp::create(b, x.getType(), kind, x, dim);
+  mlir::Value place = c.in.generate(t->sizes, b.getI64Type(), [&](ValueRange ids) -> mlir::Value {
+    mlir::Value v = tensor::ExtractOp::create(b, x, ids), w = tensor::ExtractOp::create(b, best, ids);
+    mlir::Value met;
+    if (isFloating(t->dtype)) {
+      met = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, v, w);
+      met = arith::OrIOp::create(b, met, arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, v, v));
+    } else {
+      met = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, v, w);
+    }
+    mlir::Value i = arith::IndexCastOp::create(b, b.getI64Type(), ids[dim]);
+    return arith::SelectOp::create(b, met, i, arith::ConstantIntOp::create(b, 0, 64));
+  });
+  mlir::Value index = CumulativeOp::create(b, place.getType(), CumulativeKind::Max, place, dim);
+  if (t->dtype == DType::UInt8)
+    best = c.in.convert(best, DType::Int16, DType::UInt8);
+  return {c.in.makeValue(best, t->dtype), c.in.makeValue(index, DType::Int64)};
+}
+
+static Results logCumSumExp(Call &c) {
+  TensorRef t = c.tensor(0);
+  int64_t dim = c.in.normalizeDim(c.integer("dim"), t->rank());
+  if (!isFloating(t->dtype))
+    c.in.fail("logcumsumexp is not implemented for " + dtypeName(t->dtype));
+  mlir::Value x = c.in.read(t);
+  if (t->rank() == 0)
+    return {c.in.makeValue(x, t->dtype)};
+  return {c.in.makeValue(CumulativeOp::create(c.in.b, t->type, CumulativeKind::LogSumExp, x, dim), t->dtype)};
+}
+
 static Results flipOp(Call &c) {
   TensorRef t = c.tensor(0);
   auto &b = c.in.b;
@@ -246,6 +288,8 @@ ArrayRef<OpRow> import::arrayOps() {
       {"cumsum", cumulativeOp<CumulativeKind::Sum>},
       {"cumprod", cumulativeOp<CumulativeKind::Prod>},
       {"flip", flipOp}, {"roll", rollOp},
+      {"cummax", cumulativeExtreme<CumulativeKind::Max>},
+      {"cummin", cumulativeExtreme<CumulativeKind::Min>}, {"logcumsumexp", logCumSumExp},
       {"repeat", repeatOp}, {"tile", repeatOp},
   };
   return rows;

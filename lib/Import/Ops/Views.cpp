@@ -522,15 +522,35 @@ static Results sliceOp(Call &c) {
 static Results narrowOp(Call &c) {
   TensorRef t = c.tensor(0);
   auto &b = c.in.b;
+  if (t->rank() == 0)
+    c.in.fail("narrow() cannot be applied to a 0-dim tensor.");
   int64_t dim = c.in.normalizeDim(c.integer("dim"), t->rank());
-  int64_t length = c.integer("length"), n = c.in.staticDim(t->sizes[dim]);
-  int64_t start = c.integer("start");
-  if (start < 0)
-    start += n;
-  if (start < 0 || length < 0 || (n != ShapedType::kDynamic && start + length > n))
-    c.in.fail("start (" + std::to_string(start) + ") + length (" + std::to_string(length) +
-              ") exceeds dimension size (" + std::to_string(n) + ").");
-  return {Py::of(sliceDim(c, t, dim, b.getIndexAttr(start), b.getIndexAttr(length), b.getIndexAttr(1)))};
+  Dim start = c.in.dim(c.arg("start")), length = c.in.dim(c.arg("length"));
+  int64_t p = c.in.staticDim(start), k = c.in.staticDim(length), n = c.in.staticDim(t->sizes[dim]);
+  if (n != ShapedType::kDynamic && p != ShapedType::kDynamic && k != ShapedType::kDynamic) {
+    if (p < 0)
+      p += n;
+    if (p < 0 || k < 0 || p + k > n)
+      c.in.fail("start (" + std::to_string(p) + ") + length (" + std::to_string(k) +
+                ") exceeds dimension size (" + std::to_string(n) + ").");
+    start = b.getIndexAttr(p);
+  } else {
+    mlir::Value s = c.in.index(start), size = c.in.index(t->sizes[dim]), l = c.in.index(length);
+    mlir::Value zero = arith::ConstantIndexOp::create(b, 0);
+    if (p == ShapedType::kDynamic || p < 0) {
+      mlir::Value isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, s, zero);
+      s = arith::SelectOp::create(b, isNegative, arith::AddIOp::create(b, s, size), s);
+      start = s;
+    }
+    mlir::Value end = arith::AddIOp::create(b, s, l);
+    mlir::Value ok = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, end, size);
+    ok = arith::AndIOp::create(b, ok, arith::CmpIOp::create(b, arith::CmpIPredicate::sge, s, zero));
+    ok = arith::AndIOp::create(b, ok, arith::CmpIOp::create(b, arith::CmpIPredicate::sge, l, zero));
+    c.in.runtimeAssert(ok, "start ({}) + length ({}) exceeds dimension size ({}).",
+                       {c.in.i64(c.in.fromDim(start)), c.in.i64(c.in.fromDim(length)),
+                        c.in.i64(c.in.fromDim(t->sizes[dim]))});
+  }
+  return {Py::of(sliceDim(c, t, dim, start, length, b.getIndexAttr(1)))};
 }
 
 /// split, chunk and unbind: pieces along a dimension.
