@@ -191,7 +191,7 @@ ElementsAttr ModuleImporter::resourceOf(const script::TensorData &data, RankedTe
       return DenseElementsAttr::get(type, ArrayRef<Attribute>());
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
   }
-  auto blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64, true);
+  auto blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 8, true);
   return DenseResourceElementsAttr::get(type, "state", std::move(blob));
 }
 

