@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Interpreter.h"
+#include "Ops/Common.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -96,7 +97,7 @@ const llvm::StringMap<OpFn> &import::opTable() {
     llvm::StringMap<OpFn> t;
     for (ArrayRef<OpRow> rows :
          {pythonOps(), pointwiseOps(), reductionOps(), viewOps(), indexOps(),
-          creationOps(), randomOps(), arrayOps(), linalgOps()})
+          creationOps(), randomOps(), arrayOps(), linalgOps(), factorOps(), neuralNetOps()})
       for (const OpRow &row : rows)
         t[row.name] = row.fn;
     return t;
@@ -106,7 +107,9 @@ const llvm::StringMap<OpFn> &import::opTable() {
 
 Interpreter::Interpreter(MLIRContext *context, script::Program &program,
                          const ImportOptions &options)
-    : b(UnknownLoc::get(context), context), program(program), options(options) {}
+    : b(UnknownLoc::get(context), context), program(program), options(options) {
+  defaultDType() = options.defaultDType == "float64" ? DType::Double : DType::Float;
+}
 
 void Interpreter::fail(const std::string &text) { throw ImportError(text); }
 

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace evox;
@@ -404,9 +405,11 @@ Type Interpreter::withElement(Type type, Type element) {
 
 static TypedAttr numberAttr(Type element, double f, int64_t i, bool isFloat) {
   if (auto floatType = dyn_cast<FloatType>(element)) {
-    APFloat value(isFloat ? f : (double)i);
-    if (!isFloat && floatType.getWidth() == 64)
-      value = APFloat((double)i);
+    APFloat value(f);
+    if (!isFloat) { // rounded once
+      value = APFloat(floatType.getWidth() == 64 ? APFloat::IEEEdouble() : APFloat::IEEEsingle());
+      value.convertFromAPInt(APInt(64, i, true), true, APFloat::rmNearestTiesToEven);
+    }
     bool lost;
     // As PyTorch: a double becomes a half by way of float.
     if (floatType.getWidth() < 32)
@@ -458,9 +461,43 @@ mlir::Value Interpreter::castScalar(mlir::Value v, DType from, DType to) {
   return convert(v, from, to);
 }
 
+/// A constant number, or a tensor full of it, in another dtype; null where
+/// the value is not that, or does not fit.
+static TypedAttr convertConstant(mlir::Value v, DType from, DType to) {
+  auto constant = v.getDefiningOp<arith::ConstantOp>();
+  if (!constant)
+    return {};
+  Attribute attr = constant.getValue();
+  auto splat = dyn_cast<DenseElementsAttr>(attr);
+  if (splat) {
+    if (!splat.isSplat())
+      return {};
+    attr = splat.getSplatValue<Attribute>();
+  }
+  double f = 0;
+  int64_t i = 0;
+  if (auto floatAttr = dyn_cast<FloatAttr>(attr)) {
+    f = floatAttr.getValueAsDouble();
+    // NaN has a sign and a payload, and what does not fit is the machine's.
+    if (std::isnan(f) || (!isFloating(to) && to != DType::Bool && !(std::fabs(f) < 2147483648.0)))
+      return {};
+  } else if (auto intAttr = dyn_cast<IntegerAttr>(attr)) {
+    i = isUnsigned(from) ? intAttr.getValue().getZExtValue() : intAttr.getValue().getSExtValue();
+  } else {
+    return {};
+  }
+  Type element = elementType(v.getContext(), to);
+  TypedAttr number = numberAttr(element, f, i, isFloating(from));
+  if (!splat)
+    return number;
+  return DenseElementsAttr::get(cast<ShapedType>(v.getType()).clone(element), Attribute(number));
+}
+
 mlir::Value Interpreter::convert(mlir::Value v, DType from, DType to) {
   if (from == to)
     return v;
+  if (TypedAttr folded = convertConstant(v, from, to))
+    return arith::ConstantOp::create(b, folded);
   MLIRContext *ctx = b.getContext();
   Type type = withElement(v.getType(), elementType(ctx, to));
   if (to == DType::Bool) {

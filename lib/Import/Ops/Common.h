@@ -16,9 +16,11 @@ namespace evox::import {
 /// PyTorch's torch.result_type: dimensions outweigh 0-d tensors, which
 /// outweigh Python numbers.
 DType resultType(llvm::ArrayRef<TensorRef> tensors);
+/// torch.get_default_dtype() of the program that is imported.
+DType &defaultDType();
 /// Integers become the default float dtype.
 inline DType toFloat(DType d) {
-  return isFloating(d) || isComplex(d) ? d : DType::Float;
+  return isFloating(d) || isComplex(d) ? d : defaultDType();
 }
 /// float16 and bfloat16 are computed in float32.
 inline DType computeType(DType d) {
@@ -38,7 +40,7 @@ bool isFloatType(mlir::Type t);
 /// `body` is of dtype `result`, or of the compute type of it, and is cast.
 Py pointwise(Call &c, llvm::ArrayRef<TensorRef> inputs, DType dtype, DType result,
              llvm::function_ref<mlir::Value(mlir::ValueRange)> body);
-/// Unary float function; integers become float32.
+/// Unary float function; integers become the default dtype.
 Py unaryFloat(Call &c, llvm::function_ref<mlir::Value(mlir::Value)> body);
 
 } // namespace evox::import

@@ -21,18 +21,18 @@ static Py filled(Call &c, ArrayRef<Dim> sizes, DType dtype, const Py &value) {
 
 /// What an uninitialised tensor holds here: zeros.
 static Results emptyOp(Call &c) {
-  return {filled(c, shapeArg(c), dtypeArg(c, DType::Float), Py::ofInt((int64_t)0))};
+  return {filled(c, shapeArg(c), dtypeArg(c, defaultDType()), Py::ofInt((int64_t)0))};
 }
 static Results zerosOp(Call &c) { return emptyOp(c); }
 static Results onesOp(Call &c) {
-  return {filled(c, shapeArg(c), dtypeArg(c, DType::Float), Py::ofInt((int64_t)1))};
+  return {filled(c, shapeArg(c), dtypeArg(c, defaultDType()), Py::ofInt((int64_t)1))};
 }
 static DType numberDType(const Py &v) {
   switch (v.kind) {
   case Py::Bool: return DType::Bool;
   case Py::Int: return DType::Int64;
-  case Py::Tensor: return v.tensor->dtype == DType::Double && v.tensor->wrappedNumber ? DType::Float : v.tensor->dtype;
-  default: return DType::Float;
+  case Py::Tensor: return v.tensor->dtype == DType::Double && v.tensor->wrappedNumber ? defaultDType() : v.tensor->dtype;
+  default: return defaultDType();
   }
 }
 static Results fullOp(Call &c) {
@@ -55,7 +55,7 @@ static Results newFullOp(Call &c) {
 }
 
 static Results scalarTensorOp(Call &c) {
-  return {filled(c, {}, dtypeArg(c, DType::Float), c.args[0])};
+  return {filled(c, {}, dtypeArg(c, defaultDType()), c.args[0])};
 }
 
 static Results arangeOp(Call &c) {
@@ -66,7 +66,7 @@ static Results arangeOp(Call &c) {
     if (v->kind == Py::Tensor)
       *v = c.in.item(v->tensor);
   bool isFloat = start.kind == Py::Float || end.kind == Py::Float || step.kind == Py::Float;
-  DType dtype = dtypeArg(c, isFloat ? DType::Float : DType::Int64);
+  DType dtype = dtypeArg(c, isFloat ? defaultDType() : DType::Int64);
   auto value = [](const Py &v) { return v.kind == Py::Float ? v.f : (double)v.i; };
   Dim n;
   if (start.isStatic() && end.isStatic() && step.isStatic()) {
@@ -111,7 +111,7 @@ static Results linspaceOp(Call &c) {
   auto &b = c.in.b;
   Py start = c.arg("start"), end = c.arg("end");
   int64_t steps = c.integer("steps");
-  DType dtype = dtypeArg(c, DType::Float);
+  DType dtype = dtypeArg(c, defaultDType());
   if (steps < 0)
     c.in.fail("number of steps must be non-negative");
   DType acc = isFloating(dtype) ? computeType(dtype) : DType::Double;
@@ -137,7 +137,7 @@ static Results linspaceOp(Call &c) {
 
 static Results eyeOp(Call &c) {
   auto &b = c.in.b;
-  DType dtype = dtypeArg(c, DType::Float);
+  DType dtype = dtypeArg(c, defaultDType());
   Dim n = c.in.dim(c.arg("n")), m = c.has("m") ? c.in.dim(c.arg("m")) : n;
   mlir::Value one = c.in.scalar(Py::ofInt((int64_t)1), dtype), zero = c.in.scalar(Py::ofInt((int64_t)0), dtype);
   mlir::Value v = c.in.generate({n, m}, elementType(b.getContext(), dtype), [&](ValueRange ids) -> mlir::Value {
@@ -190,7 +190,7 @@ static Results tensorOp(Call &c) {
   for (const Py &v : items)
     dtype = promote(dtype, numberDType(v));
   if (items.empty())
-    dtype = DType::Float;
+    dtype = defaultDType();
   dtype = dtypeArg(c, dtype);
   auto &b = c.in.b;
   Type element = elementType(b.getContext(), dtype);

@@ -62,12 +62,12 @@ static std::pair<SmallVector<Dim>, DType> formOf(Call &c, DType otherwise) {
 }
 
 static Results randOp(Call &c) {
-  auto [sizes, dtype] = formOf(c, DType::Float);
+  auto [sizes, dtype] = formOf(c, defaultDType());
   wantFloat(c, dtype);
   return {draw<RandomUniformOp>(c, sizes, dtype, f64(c, 0), f64(c, 1))};
 }
 static Results randnOp(Call &c) {
-  auto [sizes, dtype] = formOf(c, DType::Float);
+  auto [sizes, dtype] = formOf(c, defaultDType());
   wantFloat(c, dtype);
   return {draw<RandomNormalOp>(c, sizes, dtype, f64(c, 0), f64(c, 1))};
 }
@@ -137,7 +137,7 @@ static Results normalOp(Call &c) {
   auto &in = c.in;
   Py mean = c.arg("mean"), std = c.arg("std");
   if (c.has("size"))
-    return {draw<RandomNormalOp>(c, shapeArg(c), dtypeArg(c, DType::Float), f64(c, "mean", 0), f64(c, "std", 1))};
+    return {draw<RandomNormalOp>(c, shapeArg(c), dtypeArg(c, defaultDType()), f64(c, "mean", 0), f64(c, "std", 1))};
   SmallVector<SmallVector<Dim>> shapes;
   DType dtype = DType::Undefined;
   for (const Py &v : {mean, std})

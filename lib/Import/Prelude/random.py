@@ -1,0 +1,133 @@
+# Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Random ops that are made of the draws of the evox dialect, in the order in
+# which PyTorch's CPU kernels take them from the generator.
+
+
+# aten/src/ATen/native/Dropout.cpp
+def aten_evox_noise(input: Tensor, shape: List[int], p: float) -> Tensor:
+    noise = torch.empty(shape, dtype=input.dtype)
+    noise.bernoulli_(1 - p)
+    return noise
+
+
+def aten_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    if p < 0 or p > 1:
+        raise RuntimeError("dropout probability has to be between 0 and 1")
+    if p == 0 or not train or input.numel() == 0:
+        return input
+    if p == 1:
+        return input * torch.zeros([], dtype=input.dtype)
+    return input * (aten_evox_noise(input, input.shape, p) / (1 - p))
+
+
+def aten_evox_feature_shape(input: Tensor) -> List[int]:
+    shape = [input.size(0), input.size(1)]
+    for d in range(2, input.dim()):
+        shape.append(1)
+    return shape
+
+
+def aten_feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    if p == 0 or not train or input.numel() == 0:
+        return input
+    if p == 1:
+        return input * torch.zeros([], dtype=input.dtype)
+    return input * (aten_evox_noise(input, aten_evox_feature_shape(input), p) / (1 - p))
+
+
+def aten_evox_alpha(input: Tensor, noise: Tensor, p: float) -> Tensor:
+    alpha = 1.7580993408473766
+    a = 1.0 / ((alpha * alpha * p + 1) * (1 - p)) ** 0.5
+    b = (noise - 1) * (alpha * a) + (alpha * a * p)
+    return input * (noise * a) + b
+
+
+def aten_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    if p == 0 or not train or input.numel() == 0:
+        return input
+    if p == 1:
+        return input * torch.zeros([], dtype=input.dtype)
+    return aten_evox_alpha(input, aten_evox_noise(input, input.shape, p), p)
+
+
+def aten_feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    if p == 0 or not train or input.numel() == 0:
+        return input
+    if p == 1:
+        return input * torch.zeros([], dtype=input.dtype)
+    return aten_evox_alpha(input, aten_evox_noise(input, aten_evox_feature_shape(input), p), p)
+
+
+def aten_native_dropout(input: Tensor, p: float, train: Optional[bool]) -> Tuple[Tensor, Tensor]:
+    if input.numel() == 0 or (train is not None and not train):
+        return input, torch.ones_like(input, dtype=11)
+    mask = torch.empty(input.shape, dtype=11)
+    mask.bernoulli_(1 - p)
+    scale = 0.0
+    if p != 1:
+        scale = 1.0 / (1.0 - p)
+    return input * mask * scale, mask
+
+
+def aten_native_dropout_backward(grad_output: Tensor, mask: Tensor, scale: float) -> Tensor:
+    return grad_output * (mask.to(grad_output.dtype) * scale)
+
+
+# aten/src/ATen/native/Distributions.cpp and cpu/MultinomialKernel.cpp: without
+# replacement the smallest of exponential(1) / p win; with replacement a
+# cumulated distribution is searched for uniform numbers.
+def aten_multinomial(self: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+    if not replacement or num_samples == 1:
+        good = (torch.isfinite(self) & (self >= 0)).all() & (self.sum(-1) != 0).all()
+        if not bool(good):
+            raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0, or sums to 0")
+        q = torch.empty(self.shape, dtype=self.dtype)
+        q.exponential_(1.0)
+        q = self / q
+        if num_samples == 1:
+            return q.argmax(-1, True)
+        return q.topk(num_samples, -1)[1]
+    rows = self
+    if self.dim() == 1:
+        rows = self.unsqueeze(0)
+    if not bool((torch.isfinite(rows) & (rows >= 0)).all() & (rows.sum(-1) > 0).all()):
+        raise RuntimeError("invalid multinomial distribution")
+    compute = aten_evox_compute(rows.dtype)
+    cumulated = rows.to(compute).cumsum(1)
+    cumulated = cumulated / cumulated[:, -1:]
+    u = torch.rand([rows.size(0), num_samples], dtype=7)
+    found = (cumulated.to(7).unsqueeze(1) < u.unsqueeze(2)).sum(2)
+    found = torch.minimum(found, torch.full_like(found, rows.size(1) - 1))
+    if self.dim() == 1:
+        return found.squeeze(0)
+    return found
+
+
+# aten/src/ATen/core/DistributionsHelper.h: one float64 uniform per element
+def aten_cauchy(self: Tensor, median: float = 0.0, sigma: float = 1.0) -> Tensor:
+    u = torch.rand(self.shape, dtype=7)
+    return (median + sigma * (3.141592653589793 * (u - 0.5)).tan()).to(self.dtype)
+
+
+def aten_geometric(self: Tensor, p: float) -> Tensor:
+    if p <= 0 or p >= 1:
+        raise RuntimeError("geometric_ expects p to be in (0, 1)")
+    u = torch.rand(self.shape, dtype=7)
+    scale = torch.full([], -p, dtype=7).log1p()
+    return (u.log() / scale).ceil().to(self.dtype)
+
+
+# Float64 normals one after the other: fewer than 16 at a time, which is when
+# PyTorch's normal_ draws them so as well.
+def aten_log_normal(self: Tensor, mean: float = 1.0, std: float = 2.0) -> Tensor:
+    n = self.numel()
+    parts: List[Tensor] = []
+    for i in range((n + 13) // 14):
+        parts.append(torch.randn([min(14, n - 14 * i)], dtype=7))
+    if n == 0:
+        return self.clone()
+    z = torch.cat(parts).reshape(self.shape)
+    return (z * std + mean).exp().to(self.dtype)
