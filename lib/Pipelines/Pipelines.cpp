@@ -85,6 +85,7 @@ void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createConvertBufferizationToMemRefPass());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createEvoxPrepareLoops());
+  func.addPass(createEvoxLowerSums());
   func.addPass(createConvertLinalgToLoopsPass());
   func.addPass(memref::createFoldMemRefAliasOpsPass());
   func.addPass(createCanonicalizerPass());

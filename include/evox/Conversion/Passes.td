@@ -32,6 +32,33 @@ def ConvertEvoxToKernels
                            "::mlir::arith::ArithDialect"];
 }
 
+def EvoxLowerSums : Pass<"evox-lower-sums", "::mlir::func::FuncOp"> {
+  let summary = "Sums become loops in the order of PyTorch's kernel";
+  let description = [{
+    A sum of floating-point numbers depends on its order. Every
+    `linalg.generic` on buffers that sums up f32 or f64, over its last loops or
+    over loops that others follow, becomes scf loops over vectors which add in
+    the order of PyTorch's CPU kernel for contiguous tensors (`cascade_sum` in
+    aten/src/ATen/native/cpu/SumKernel.cpp), so that the result is the same to
+    the last bit. The body is computed on whole vectors.
+
+    PyTorch adds with vectors of 256 bits on every x86-64, also on those that
+    have wider ones.
+
+    With several threads PyTorch splits a sum of 32768 terms or more that has
+    one number as its result; this follows what it does with one thread.
+
+    Other reductions, and bodies that cannot be repeated per lane, are left to
+    `convert-linalg-to-loops`.
+  }];
+  let dependentDialects = [
+      "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+      "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+      "::mlir::vector::VectorDialect"];
+  let options = [Option<"vectorBytes", "vector-bytes", "unsigned", "32",
+                        "The size of PyTorch's vectors">];
+}
+
 def ConvertEvoxToLLVM : Pass<"convert-evox-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Bufferized functions become LLVM functions, with an entry wrapper each";
   let description = [{
