@@ -32,7 +32,7 @@ def aten_nanmean(self: Tensor, dim: Optional[List[int]] = None, keepdim: bool = 
 def aten_logsumexp(self: Tensor, dim: List[int], keepdim: bool = False) -> Tensor:
     x = self
     if not x.is_floating_point():
-        x = x.to(torch.get_default_dtype())
+        x = torch.true_divide(x, 1)
     if x.numel() == 0:
         return torch.log(torch.sum(torch.exp(x), dim, keepdim))
     m = torch.amax(x, dim, True)
@@ -70,7 +70,7 @@ def aten_median(self: Tensor) -> Tensor:
 # The index is the one that std::nth_element leaves there, as in topk.
 def aten_median__dim(self: Tensor, dim: int, keepdim: bool = False) -> Tuple[Tensor, Tensor]:
     if self.dim() == 0:
-        return self.clone(), torch.zeros([], dtype=torch.long)
+        return self.clone(), torch.zeros([], dtype=torch.int64)
     n = self.size(dim)
     assert n > 0, "median(): Expected reduction dim to have non-zero size."
     k = (n - 1) // 2
@@ -112,7 +112,7 @@ def aten_nanmedian__dim(self: Tensor, dim: int, keepdim: bool = False) -> Tuple[
 def aten_kthvalue(self: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Tuple[Tensor, Tensor]:
     if self.dim() == 0:
         assert k == 1, "selected number k out of range"
-        return self.clone(), torch.zeros([], dtype=torch.long)
+        return self.clone(), torch.zeros([], dtype=torch.int64)
     assert k >= 1 and k <= self.size(dim), "kthvalue(): selected number k out of range for dimension"
     v, i = torch.sort(self, dim=dim, stable=True)
     if keepdim:
@@ -124,7 +124,7 @@ def aten_kthvalue(self: Tensor, k: int, dim: int = -1, keepdim: bool = False) ->
 # longest runs wins; the index is that of its last element.
 def aten_mode(self: Tensor, dim: int = -1, keepdim: bool = False) -> Tuple[Tensor, Tensor]:
     if self.dim() == 0:
-        return self.clone(), torch.zeros([], dtype=torch.long)
+        return self.clone(), torch.zeros([], dtype=torch.int64)
     n = self.size(dim)
     assert n > 0, "mode(): Expected reduction dim to have non-zero size."
     v, i = torch.sort(self.transpose(dim, -1), dim=-1, stable=True)
@@ -182,10 +182,10 @@ def aten__quantiles(self: Tensor, q: Tensor, dim: Optional[int], keepdim: bool, 
         rank = torch.ceil(rank)
     elif interpolation == "nearest":
         rank = torch.round(rank)
-    below = rank.to(torch.long)
+    below = rank.to(torch.int64)
     value = torch.gather(rows, -1, below)
     if interpolation == "linear" or interpolation == "midpoint":
-        above = torch.gather(rows, -1, torch.ceil(rank).to(torch.long))
+        above = torch.gather(rows, -1, torch.ceil(rank).to(torch.int64))
         if interpolation == "midpoint":
             value = torch.lerp(value, above, torch.full_like(rank, 0.5))
         else:
@@ -213,49 +213,9 @@ def aten_nanquantile__scalar(self: Tensor, q: float, dim: Optional[int] = None, 
     return aten__quantiles(self, torch.full([], q, dtype=self.dtype), dim, keepdim, interpolation, True)
 
 
-# aten/src/ATen/native/LinearAlgebra.cpp and cpu/ReduceOpsKernel.cpp
-def aten_linalg_vector_norm(self: Tensor, ord: number = 2, dim: Optional[List[int]] = None, keepdim: bool = False, dtype: Optional[int] = None) -> Tensor:
-    assert self.is_floating_point(), "linalg.vector_norm: Expected a floating point or complex tensor as input"
-    x = self
-    if dtype is not None:
-        x = self.to(dtype)
-    p = float(ord)
-    dims: List[int] = []
-    if dim is not None:
-        for d in dim:
-            dims.append(d)
-    if len(dims) == 0:
-        for d in range(x.dim()):
-            dims.append(d)
-    count = 1
-    for d in dims:
-        if x.dim() > 0:
-            count *= x.size(d)
-    if count == 1 and p != 0:
-        y = torch.abs(x)
-        return torch.amax(y, dims, keepdim) if x.dim() > 0 else y
-    if count == 0:
-        assert p >= 0 and p != float("inf"), "linalg.vector_norm cannot compute the norm of an empty tensor of this order because the operation does not have an identity"
-    if p == 2:
-        return torch.sqrt(torch.sum(x * x, dims, keepdim))
-    if p == 1:
-        return torch.sum(torch.abs(x), dims, keepdim)
-    if p == 0:
-        return torch.sum((x != 0).to(x.dtype), dims, keepdim)
-    if p == float("inf"):
-        return torch.amax(torch.abs(x), dims, keepdim)
-    if p == -float("inf"):
-        return torch.amin(torch.abs(x), dims, keepdim)
-    return torch.pow(torch.sum(torch.pow(torch.abs(x), p), dims, keepdim), 1.0 / p)
-
-
-def aten_norm(self: Tensor, p: Optional[number] = 2, dim: Optional[List[int]] = None, keepdim: bool = False, dtype: Optional[int] = None) -> Tensor:
-    return aten_linalg_vector_norm(self, 2 if p is None else p, dim, keepdim, dtype)
-
-
 # aten/src/ATen/native/Distance.cpp
 def aten_dist(self: Tensor, other: Tensor, p: number = 2) -> Tensor:
-    return aten_linalg_vector_norm(self - other, p, None, False, None)
+    return torch.norm(self - other, p)
 
 
 # aten/src/ATen/native/ReduceOps.cpp
@@ -453,19 +413,19 @@ def aten_cov(self: Tensor, correction: int = 1, fweights: Optional[Tensor] = Non
             assert bool(torch.min(aweights) >= 0), "cov(): aweights cannot be negative"
         w = w * aweights if weighted else aweights
         weighted = True
-    total = torch.full([], n, dtype=torch.long)
+    total = torch.full([], n, dtype=torch.int64)
     if weighted:
         total = torch.sum(w)
         assert bool(total != 0), "cov(): weights sum to zero, can't be normalized"
     mean = torch.sum(x * w if weighted else x, 1) / total
-    norm = torch.full([], n - correction, dtype=torch.long)
+    norm = torch.full([], n - correction, dtype=torch.int64)
     if weighted:
         if correction == 0:
             norm = total
         elif aweights is None:
             norm = total - correction
         elif fweights is None and n == 1 and correction == 1:
-            norm = torch.zeros([], dtype=torch.long)
+            norm = torch.zeros([], dtype=torch.int64)
         else:
             norm = total - correction * torch.sum(w * aweights) / total
     norm = torch.where(norm <= 0, torch.zeros_like(norm), norm)
@@ -494,12 +454,12 @@ def aten_bincount(self: Tensor, weights: Optional[Tensor] = None, minlength: int
     assert minlength >= 0, "minlength should be >= 0"
     assert self.dim() == 1, "bincount only supports 1-d non-negative integral inputs."
     if self.numel() == 0:
-        return torch.zeros([minlength], dtype=torch.long)
+        return torch.zeros([minlength], dtype=torch.int64)
     assert bool(torch.min(self) >= 0), "bincount only supports 1-d non-negative integral inputs."
     n = max(int(torch.max(self)) + 1, minlength)
-    index = self.to(torch.long)
+    index = self.to(torch.int64)
     if weights is None:
-        return torch.zeros([n], dtype=torch.long).scatter_add(0, index, torch.ones_like(index))
+        return torch.zeros([n], dtype=torch.int64).scatter_add(0, index, torch.ones_like(index))
     assert weights.numel() == self.numel(), "weights should be 1-d and have the same length as input"
     w = weights if weights.is_floating_point() else weights.to(torch.float64)
     return torch.zeros([n], dtype=w.dtype).scatter_add(0, index, w)
@@ -520,6 +480,6 @@ def aten_histc(self: Tensor, bins: int = 100, min: number = 0, max: number = 0) 
     assert bool(torch.isfinite(lo)) and bool(torch.isfinite(hi)), "range is not finite"
     assert bool(lo < hi), "max must be larger than min"
     inside = torch.logical_and(x >= lo, x <= hi)
-    at = torch.where(inside, (x - lo) * bins / (hi - lo), 0).to(torch.long)
+    at = torch.where(inside, (x - lo) * bins / (hi - lo), 0).to(torch.int64)
     at = torch.where(at == bins, bins - 1, at)
     return torch.zeros([bins], dtype=x.dtype).scatter_add(0, at, inside.to(x.dtype))
