@@ -136,8 +136,19 @@ struct Interpreter::Merge {
   std::vector<std::pair<TensorRef, size_t>> tensors;
   std::vector<std::pair<std::shared_ptr<Storage>, std::shared_ptr<Storage>>> aliases;
 
-  Merge(Interpreter &in, std::vector<Block *> blocks)
-      : in(in), blocks(std::move(blocks)), leaves(this->blocks.size()) {}
+  /// What way w changed; null: nothing. The cells hold what was before.
+  std::vector<const Frame *> frames;
+
+  Merge(Interpreter &in, std::vector<Block *> blocks, std::vector<const Frame *> frames)
+      : in(in), blocks(std::move(blocks)), leaves(this->blocks.size()),
+        frames(std::move(frames)) {}
+
+  const Content *changed(size_t way, const Cell &cell) const {
+    if (!frames[way])
+      return nullptr;
+    auto found = frames[way]->cells.find(cell);
+    return found == frames[way]->cells.end() ? nullptr : &found->second;
+  }
 
   size_t ways() const { return blocks.size(); }
 
@@ -145,6 +156,25 @@ struct Interpreter::Merge {
     OpBuilder::InsertionGuard guard(in.b);
     in.b.setInsertionPointToEnd(blocks[way]);
     return fn();
+  }
+
+  /// The tensor's content where way w ends.
+  mlir::Value read(size_t way, const TensorRef &t) {
+    const Content *now = changed(way, {Cell::StorageCell, t->storage, nullptr, nullptr, ""});
+    if (!now)
+      return at(way, [&] { return in.read(t); });
+    mlir::Value before = std::exchange(t->storage->value, now->value);
+    ++t->storage->version;
+    mlir::Value v = at(way, [&] { return in.read(t); });
+    t->storage->value = before;
+    ++t->storage->version;
+    return v;
+  }
+
+  /// The container's items where way w ends.
+  std::vector<Py> itemsOf(size_t way, const Py &v) {
+    const Content *now = changed(way, {Cell::ItemsCell, nullptr, v.items, nullptr, ""});
+    return now ? now->items : v.list();
   }
 
   /// The type that both have: a dimension that differs becomes dynamic.
@@ -250,9 +280,12 @@ struct Interpreter::Merge {
     case Py::List:
     case Py::Tuple:
     case Py::Dict:
-      if (v.s == "merged")
+      if (v.s == "merged") {
+        // What stands for an argument of a loop's body is made anew there.
+        v.items->birth = Born::now();
         for (Py &item : v.items->items)
           resolve(item, results);
+      }
       v.s.clear();
       break;
     default:
@@ -272,6 +305,7 @@ struct Interpreter::Merge {
   }
   void resolveTensors(ValueRange results) {
     for (auto &[t, n] : tensors) {
+      t->storage->birth = Born::now();
       t->storage->value = results[n];
       t->sizes = in.sizesOf(results[n]);
       if (t->type.hasStaticShape())
@@ -374,9 +408,9 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
         values.push_back(dummy(w, *model));
         continue;
       }
-      values.push_back(at(w, [&] {
-        return in.convert(in.read(vs[w].tensor), vs[w].tensor->dtype, t->dtype);
-      }));
+      mlir::Value v = read(w, vs[w].tensor);
+      values.push_back(
+          at(w, [&] { return in.convert(v, vs[w].tensor->dtype, t->dtype); }));
       aliases.push_back({t->storage, vs[w].tensor->storage});
     }
     size_t n = leaf(values, what);
@@ -389,13 +423,17 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
   case Py::Tuple:
   case Py::Dict: {
     std::vector<Py> items;
-    for (Py &v : vs)
-      if (v.kind == Py::Uninitialized || v.list().size() != model->list().size())
+    std::vector<std::vector<Py>> lists;
+    for (size_t w = 0; w < ways(); ++w) {
+      if (vs[w].kind != Py::Uninitialized)
+        lists.push_back(itemsOf(w, vs[w]));
+      if (lists.size() != w + 1 || lists[w].size() != lists[0].size())
         in.fail(what + " is a " + kindName(kind) + " whose length only the data decides");
-    for (size_t i = 0; i < model->list().size(); ++i) {
+    }
+    for (size_t i = 0; i < lists[0].size(); ++i) {
       std::vector<Py> column;
-      for (Py &v : vs)
-        column.push_back(v.list()[i]);
+      for (auto &list : lists)
+        column.push_back(list[i]);
       items.push_back(merge(std::move(column), "an element of " + what));
     }
     Py out = Py::ofItems(kind, std::move(items), model->items->type);
@@ -447,7 +485,7 @@ void Interpreter::runIf(const script::Node &node, std::vector<Py> &env) {
         outputs[w].push_back(env[output]);
     });
   }
-  Merge merge(*this, blocks);
+  Merge merge(*this, blocks, {&frames[0], &frames[1]});
   std::vector<Py> merged;
   for (size_t i = 0; i < node.outputs.size(); ++i)
     merged.push_back(merge.merge({outputs[0][i], outputs[1][i]},
@@ -616,7 +654,9 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
         v = Py::poison();
       return true;
     }
-    auto next = std::make_unique<Merge>(*this, std::vector<Block *>{before, block});
+    auto next = std::make_unique<Merge>(
+        *this, std::vector<Block *>{before, block},
+        std::vector<const Frame *>{nullptr, &frame});
     std::vector<Py> merged;
     for (size_t i = 0; i < carried.size(); ++i)
       merged.push_back(next->merge({carried[i], leaving[i]},

@@ -66,6 +66,8 @@ llvm::ArrayRef<OpRow> creationOps();
 llvm::ArrayRef<OpRow> randomOps();
 llvm::ArrayRef<OpRow> arrayOps();
 llvm::ArrayRef<OpRow> linalgOps();
+llvm::ArrayRef<OpRow> factorOps();
+llvm::ArrayRef<OpRow> neuralNetOps();
 
 /// The interpreter of one function after the other. Emits at `b`.
 class Interpreter {
