@@ -50,12 +50,34 @@ StringRef evox::getDtypeName(int32_t dtype) { return getRow(dtype).name; }
 StringRef evox::getDtypeCType(int32_t dtype) { return getRow(dtype).cType; }
 int64_t evox::getDtypeSize(int32_t dtype) { return getRow(dtype).size; }
 
+/// What is no identifier in C or C++.
+static bool isKeyword(StringRef text) {
+  static const llvm::StringSet<> keywords = {
+      "alignas",  "alignof",   "and",      "and_eq",    "asm",      "auto",
+      "bitand",   "bitor",     "bool",     "break",     "case",     "catch",
+      "char",     "class",     "compl",    "concept",   "const",    "constexpr",
+      "continue", "decltype",  "default",  "delete",    "do",       "double",
+      "else",     "enum",      "explicit", "export",    "extern",   "false",
+      "float",    "for",       "friend",   "goto",      "if",       "inline",
+      "int",      "long",      "mutable",  "namespace", "new",      "noexcept",
+      "not",      "not_eq",    "nullptr",  "operator",  "or",       "or_eq",
+      "private",  "protected", "public",   "register",  "requires", "restrict",
+      "return",   "short",     "signed",   "sizeof",    "static",   "struct",
+      "switch",   "template",  "this",     "throw",     "true",     "try",
+      "typedef",  "typeid",    "typename", "union",     "unsigned", "using",
+      "virtual",  "void",      "volatile", "wchar_t",   "while",    "xor",
+      "xor_eq"};
+  return keywords.contains(text);
+}
+
 std::string evox::makeIdentifier(StringRef text) {
   std::string name;
   for (char c : text)
     name += llvm::isAlnum(c) ? c : '_';
   if (name.empty() || llvm::isDigit(name.front()))
     name = "_" + name;
+  if (isKeyword(name))
+    name += "_";
   return name;
 }
 
