@@ -80,6 +80,44 @@ struct LowerDealloc : Pattern<memref::DeallocOp> {
   }
 };
 
+/// A bool in memory is a byte. LLVM would put it there as an i1 in a byte of
+/// its own as well, but it does not vectorize such accesses.
+struct LowerBoolLoad : Pattern<memref::LoadOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(memref::LoadOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!op.getType().isInteger(1))
+      return failure();
+    Location loc = op.getLoc();
+    Value at = getStridedElementPtr(rewriter, loc, op.getMemRefType(),
+                                    adaptor.getMemref(), adaptor.getIndices());
+    Type byte = rewriter.getI8Type();
+    Value value = LLVM::LoadOp::create(rewriter, loc, byte, at);
+    rewriter.replaceOpWithNewOp<LLVM::ICmpOp>(
+        op, LLVM::ICmpPredicate::ne, value,
+        runtime.constant(rewriter, loc, byte, 0));
+    return success();
+  }
+};
+
+struct LowerBoolStore : Pattern<memref::StoreOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(memref::StoreOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!op.getValueToStore().getType().isInteger(1))
+      return failure();
+    Location loc = op.getLoc();
+    Value at = getStridedElementPtr(rewriter, loc, op.getMemRefType(),
+                                    adaptor.getMemref(), adaptor.getIndices());
+    Value byte = LLVM::ZExtOp::create(rewriter, loc, rewriter.getI8Type(),
+                                      adaptor.getValue());
+    rewriter.replaceOpWithNewOp<LLVM::StoreOp>(op, byte, at);
+    return success();
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Kernels and the host
 //===----------------------------------------------------------------------===//
@@ -319,7 +357,8 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
                                        /*approximateLog1p=*/false,
                                        /*benefit=*/2);
   populateMathToLibmConversionPatterns(patterns, /*benefit=*/1);
-  patterns.add<LowerAlloc, LowerDealloc, LowerKernelCall, LowerAssert,
+  patterns.add<LowerAlloc, LowerDealloc, LowerBoolLoad, LowerBoolStore,
+               LowerKernelCall, LowerAssert,
                LowerListAppend, LowerListSize, LowerListGet, LowerExpM1>(
       converter, runtime);
 

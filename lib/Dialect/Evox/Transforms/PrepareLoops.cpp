@@ -7,9 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "evox/Dialect/Evox/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace evox {
 #define GEN_PASS_DEF_EVOXPREPARELOOPS
@@ -24,6 +27,32 @@ static bool isContiguous(MemRefType type) {
          type.areTrailingDimsContiguous(type.getRank());
 }
 
+/// Whether `value` is how much memory is taken or how often a loop runs.
+static bool isSize(Value value) {
+  return llvm::any_of(value.getUses(), [](OpOperand &use) {
+    Operation *user = use.getOwner();
+    return isa<memref::AllocOp, memref::SubViewOp>(user) ||
+           (isa<scf::ForOp>(user) && use.getOperandNumber() < 3);
+  });
+}
+
+/// Hides from LLVM how a size is computed: where that is by a loop it unrolls,
+/// such as counting a mask, LLVM's loop strength reduction takes the sum of
+/// hundreds of terms apart in all ways, for minutes.
+static void hide(arith::IndexCastOp cast) {
+  Value size = cast.getIn();
+  if (!size.getType().isInteger(64) || !size.getDefiningOp() ||
+      isa<arith::ConstantOp>(size.getDefiningOp()))
+    return;
+  OpBuilder builder(cast);
+  auto hidden = LLVM::InlineAsmOp::create(
+      builder, cast.getLoc(), size.getType(), size, /*asm_string=*/"",
+      /*constraints=*/"=r,0", /*has_side_effects=*/false,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      /*asm_dialect=*/LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr());
+  cast.getInMutable().assign(hidden.getResult(0));
+}
+
 namespace {
 struct PrepareLoopsPass
     : evox::impl::EvoxPrepareLoopsBase<PrepareLoopsPass> {
@@ -36,6 +65,11 @@ struct PrepareLoopsPass
       if (auto alloca = dyn_cast<memref::AllocaOp>(op)) {
         if (alloca.getType().hasStaticShape() && op->getBlock() != &entry)
           op->moveBefore(&entry, entry.begin());
+        return;
+      }
+      if (auto cast = dyn_cast<arith::IndexCastOp>(op)) {
+        if (isSize(cast.getOut()))
+          hide(cast);
         return;
       }
       if (!isa<memref::CopyOp, linalg::CopyOp>(op))

@@ -27,3 +27,23 @@ func.func @copies(%a: memref<4x4xf32>, %b: memref<4x4xf32>, %c: memref<4x2xf32>,
   memref.copy %rows, %d : memref<2x4xf32, strided<[4, 1]>> to memref<2x4xf32>
   return
 }
+
+// Sizes that the data decides are hidden; indices are not.
+
+// CHECK-LABEL: func.func @sizes(
+// CHECK:         %[[N:.*]] = memref.load
+// CHECK:         %[[H:.*]] = llvm.inline_asm "", "=r,0" %[[N]] : (i64) -> i64
+// CHECK:         %[[S:.*]] = arith.index_cast %[[H]] : i64 to index
+// CHECK:         memref.alloc(%[[S]])
+// CHECK:         %[[I:.*]] = memref.load
+// CHECK:         arith.index_cast %[[I]]
+func.func @sizes(%count: memref<i64>, %x: memref<8xf32>) -> f32 {
+  %n = memref.load %count[] : memref<i64>
+  %s = arith.index_cast %n : i64 to index
+  %a = memref.alloc(%s) : memref<?xf32>
+  memref.dealloc %a : memref<?xf32>
+  %m = memref.load %count[] : memref<i64>
+  %i = arith.index_cast %m : i64 to index
+  %v = memref.load %x[%i] : memref<8xf32>
+  return %v : f32
+}

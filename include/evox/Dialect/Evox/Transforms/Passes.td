@@ -80,8 +80,11 @@ def EvoxPrepareLoops : Pass<"evox-prepare-loops", "::mlir::func::FuncOp"> {
     iteration, so it moves out. `memref.copy` stays where it is one `memcpy`;
     upstream lowers the others to calls of a function that the run-time library
     does not have, so they become `linalg.copy`, and with that loops.
+    How a size that the data decides is computed is hidden from LLVM, which
+    otherwise looks into the sizes of loops for too long.
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::LLVM::LLVMDialect"];
 }
 
 def EvoxVerifyStage : Pass<"evox-verify-stage", "::mlir::ModuleOp"> {
