@@ -27,6 +27,31 @@ static Results zerosOp(Call &c) { return emptyOp(c); }
 static Results onesOp(Call &c) {
   return {filled(c, shapeArg(c), dtypeArg(c, defaultDType()), Py::ofInt((int64_t)1))};
 }
+/// With strides of its own; what is in it is not defined.
+static Results emptyStridedOp(Call &c) {
+  SmallVector<Dim> sizes = shapeArg(c);
+  DType dtype = dtypeArg(c, c.has("self") ? c.tensor(0)->dtype : defaultDType());
+  Py r = filled(c, sizes, dtype, Py::ofInt((int64_t)0));
+  SmallVector<int64_t> strides;
+  if (c.has("stride")) {
+    for (int64_t s : c.integers("stride"))
+      strides.push_back(s);
+  } else { // empty_permuted: the order of the dimensions in memory
+    strides.resize(sizes.size());
+    int64_t step = 1;
+    std::vector<int64_t> order = c.integers("physical_layout");
+    for (int64_t d : llvm::reverse(order)) {
+      int64_t n = c.in.staticDim(sizes[d]);
+      if (n == ShapedType::kDynamic)
+        c.in.failStatic("a size of empty_permuted");
+      strides[d] = step;
+      step *= std::max<int64_t>(n, 1);
+    }
+  }
+  r.tensor->strides = strides;
+  return {r};
+}
+
 static DType numberDType(const Py &v) {
   switch (v.kind) {
   case Py::Bool: return DType::Bool;
@@ -286,6 +311,8 @@ ArrayRef<OpRow> import::creationOps() {
       {"empty_like", likeOp<0>}, {"zeros_like", likeOp<0>}, {"ones_like", likeOp<1>},
       {"full_like", fullLikeOp}, {"new_empty", newOp<0>}, {"new_zeros", newOp<0>},
       {"new_ones", newOp<1>}, {"new_full", newFullOp}, {"scalar_tensor", scalarTensorOp},
+      {"empty_strided", emptyStridedOp}, {"new_empty_strided", emptyStridedOp},
+      {"empty_permuted", emptyStridedOp},
       {"arange", arangeOp}, {"linspace", linspaceOp}, {"eye", eyeOp},
       {"triu", triangleOp<true>}, {"tril", triangleOp<false>},
       {"tensor", tensorOp}, {"as_tensor", asTensorOp}, {"asarray", asTensorOp},

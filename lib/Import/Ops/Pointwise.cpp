@@ -367,23 +367,22 @@ static Results powOp(Call &c) {
       mlir::Value one = c.in.number(v[0], 1);
       return arith::OrIOp::create(b, v[0], arith::XOrIOp::create(b, v[1], one));
     })};
-  // Wraps around; x to a negative power is 0 but for 1 and -1.
+  // Wraps around. uint8 has no negative exponents.
   DType wide = isUnsigned(p.dtype) ? DType::Int64 : p.dtype;
-  Py r = pointwise(c, {c.in.convert(p.a, p.dtype), c.in.convert(p.b, p.dtype)}, wide, wide,
-                   [&](ValueRange v) -> mlir::Value {
-    using P = arith::CmpIPredicate;
-    mlir::Value zero = c.in.number(v[0], 0), one = c.in.number(v[0], 1);
-    mlir::Value isNegative = arith::CmpIOp::create(b, P::slt, v[1], zero);
-    // By squaring, as many steps as the exponent has bits that matter.
-    mlir::Value n = arith::SelectOp::create(b, isNegative, arith::AndIOp::create(b, v[1], one), v[1]);
-    mlir::Value power = math::IPowIOp::create(b, v[0], n);
-    mlir::Value isUnit = arith::OrIOp::create(
-        b, arith::CmpIOp::create(b, P::eq, v[0], one),
-        arith::CmpIOp::create(b, P::eq, v[0], c.in.number(v[0], -1)));
-    mlir::Value dead = arith::AndIOp::create(
-        b, isNegative, arith::XOrIOp::create(b, isUnit, c.in.number(isUnit, 1)));
-    return arith::SelectOp::create(b, dead, zero, power);
-  });
+  TensorRef base = c.in.convert(c.in.convert(p.a, p.dtype), wide);
+  if (e.isNumber() && e.isStatic())
+    return {pointwise(c, {base}, wide, p.dtype, [&](ValueRange v) -> mlir::Value {
+      mlir::Value square = v[0], r;
+      for (uint64_t n = e.i; n; n >>= 1) {
+        if (n & 1)
+          r = r ? arith::MulIOp::create(b, r, square).getResult() : square;
+        if (n > 1)
+          square = arith::MulIOp::create(b, square, square);
+      }
+      return c.in.convert(r ? r : c.in.number(v[0], 1), wide, p.dtype);
+    })};
+  TensorRef exponent = c.in.convert(c.in.convert(p.b, p.dtype), wide);
+  Py r = c.in.callOp("evox_ipow", {Py::of(base), Py::of(exponent)}, {"self", "exponent"})[0];
   return {Py::of(c.in.convert(r.tensor, p.dtype))};
 }
 
@@ -564,8 +563,11 @@ static Results rsqrtOp(Call &c) {
 }
 
 static Results squareOp(Call &c) {
-  std::vector<Py> args = {c.args[0], c.args[0]};
-  return c.in.callOp("mul.Tensor", args, {"self", "other"});
+  // pow(self, 2), which makes bool an integer.
+  Py self = c.args[0];
+  if (c.tensor(0)->dtype == DType::Bool)
+    self = Py::of(c.in.convert(c.tensor(0), DType::Int64));
+  return c.in.callOp("mul.Tensor", {self, self}, {"self", "other"});
 }
 
 template <arith::CmpFPredicate predicate> static Results classify(Call &c) {

@@ -7,7 +7,7 @@
 
 def aten_evox_float_only(x: Tensor, name: str):
     if not x.is_floating_point():
-        raise RuntimeError(name + " is not implemented for integers")
+        assert False, name + " is not implemented for integers"
 
 
 def aten_elu(self: Tensor, alpha: number = 1, scale: number = 1, input_scale: number = 1) -> Tensor:
@@ -119,17 +119,25 @@ def aten_prelu(self: Tensor, weight: Tensor) -> Tensor:
     return torch.where(self > 0, self, w * self)
 
 
-# The training mode draws a slope for every element that is not positive.
+# The training mode draws a slope for each element that is not positive.
 def aten_rrelu(self: Tensor, lower: number = 0.125, upper: number = 0.3333333333333333, training: bool = False) -> Tensor:
-    if training:
-        raise RuntimeError("rrelu in training mode draws as many numbers as there are elements below zero: not supported")
-    return aten_leaky_relu(self, (float(lower) + float(upper)) / 2)
+    if not training:
+        # The mean slope is a float32, whatever the input is.
+        slope = (torch.full([], float(lower), dtype=6) + torch.full([], float(upper), dtype=6)) / 2
+        return torch.where(self > 0, self, self * slope.to(aten_evox_compute(self.dtype))).to(self.dtype)
+    flat = self.reshape([-1])
+    mask = flat <= 0
+    draws = torch.rand([int(mask.sum())], dtype=7) * (float(upper) - float(lower)) + float(lower)
+    draws = torch.cat([draws, torch.zeros([1], dtype=7)]).to(self.dtype)
+    place = torch.where(mask, mask.to(4).cumsum(0) - 1, torch.zeros_like(flat, dtype=4))
+    r = torch.where(mask, flat * draws[place], flat)
+    return r.reshape(self.shape)
 
 
 def aten_glu(self: Tensor, dim: int = -1) -> Tensor:
     n = self.size(dim)
     if n % 2 != 0:
-        raise RuntimeError("Halving dimension must be even")
+        assert False, "Halving dimension must be even"
     a = self.narrow(dim, 0, n // 2)
     b = self.narrow(dim, n // 2, n // 2)
     x = aten_evox_up(b)
@@ -179,3 +187,21 @@ def aten_log_softmax(self: Tensor, dim: int, dtype: Optional[int] = None) -> Ten
 
 def aten__log_softmax(self: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
     return aten_log_softmax(self, dim)
+
+
+def aten__softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_dtype: int) -> Tensor:
+    dtype = aten_evox_compute(output.dtype)
+    g = grad_output.to(dtype)
+    y = output.to(dtype)
+    if y.dim() == 0:
+        return ((g - g * y) * y).to(input_dtype)
+    return ((g - (g * y).sum(dim, True)) * y).to(input_dtype)
+
+
+def aten__log_softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_dtype: int) -> Tensor:
+    dtype = aten_evox_compute(output.dtype)
+    g = grad_output.to(dtype)
+    y = output.to(dtype).exp()
+    if y.dim() == 0:
+        return (g - y * g).to(input_dtype)
+    return (g - y * g.sum(dim, True)).to(input_dtype)

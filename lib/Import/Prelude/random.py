@@ -15,7 +15,7 @@ def aten_evox_noise(input: Tensor, shape: List[int], p: float) -> Tensor:
 
 def aten_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     if p < 0 or p > 1:
-        raise RuntimeError("dropout probability has to be between 0 and 1")
+        assert False, "dropout probability has to be between 0 and 1"
     if p == 0 or not train or input.numel() == 0:
         return input
     if p == 1:
@@ -83,7 +83,7 @@ def aten_multinomial(self: Tensor, num_samples: int, replacement: bool = False) 
     if not replacement or num_samples == 1:
         good = (torch.isfinite(self) & (self >= 0)).all() & (self.sum(-1) != 0).all()
         if not bool(good):
-            raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0, or sums to 0")
+            assert False, "probability tensor contains either `inf`, `nan` or element < 0, or sums to 0"
         q = torch.empty(self.shape, dtype=self.dtype)
         q.exponential_(1.0)
         q = self / q
@@ -94,7 +94,7 @@ def aten_multinomial(self: Tensor, num_samples: int, replacement: bool = False) 
     if self.dim() == 1:
         rows = self.unsqueeze(0)
     if not bool((torch.isfinite(rows) & (rows >= 0)).all() & (rows.sum(-1) > 0).all()):
-        raise RuntimeError("invalid multinomial distribution")
+        assert False, "invalid multinomial distribution"
     compute = aten_evox_compute(rows.dtype)
     cumulated = rows.to(compute).cumsum(1)
     cumulated = cumulated / cumulated[:, -1:]
@@ -114,7 +114,7 @@ def aten_cauchy(self: Tensor, median: float = 0.0, sigma: float = 1.0) -> Tensor
 
 def aten_geometric(self: Tensor, p: float) -> Tensor:
     if p <= 0 or p >= 1:
-        raise RuntimeError("geometric_ expects p to be in (0, 1)")
+        assert False, "geometric_ expects p to be in (0, 1)"
     u = torch.rand(self.shape, dtype=7)
     scale = torch.full([], -p, dtype=7).log1p()
     return (u.log() / scale).ceil().to(self.dtype)

@@ -130,7 +130,7 @@ def aten_special_zeta(self: Tensor, other: Tensor) -> Tensor:
 
 def aten_polygamma(n: int, self: Tensor) -> Tensor:
     if n < 0:
-        raise RuntimeError("polygamma(n, x) does not support negative n.")
+        assert False, "polygamma(n, x) does not support negative n."
     if n == 0:
         return aten_digamma(self)
     if n == 1:
@@ -215,11 +215,7 @@ def aten_special_log_ndtr(self: Tensor) -> Tensor:
 # aten/src/ATen/native/UnaryOps.cpp: special_ndtr
 def aten_special_ndtr(self: Tensor) -> Tensor:
     x = self.to(torch.result_type(self, 1.0))
-    s = x * 0.7071067811865476
-    z = s.abs()
-    center = 0.5 + 0.5 * s.erf()
-    tail = 0.5 * z.erfc()
-    return torch.where(z < 0.7071067811865476, center, torch.where(s > 0, 1 - tail, tail))
+    return (1 + (x / 1.4142135623730951).erf()) * 0.5
 
 
 def aten_special_entr(self: Tensor) -> Tensor:
