@@ -112,7 +112,6 @@ evox.module @effects {
     %k = evox.kernel_call "copy"(%v) outs(%e) : (tensor<4xi64>) outs(tensor<4xi64>)
     %l = evox.load @l : !evox.list<tensor<f32>>
     %n = evox.list.size %l : !evox.list<tensor<f32>>
-    %y = evox.list.get %l[%i] : !evox.list<tensor<f32>> -> tensor<f32>
     evox.if %c {
       %z = evox.load @x : tensor<f32>
     } else {
@@ -126,13 +125,16 @@ evox.module @effects {
   }
 
   // CHECK: evox.func @live
-  evox.func @live(%c: i1, %x: tensor<f32>, %m: memref<4xf32>) {
+  evox.func @live(%c: i1, %i: index, %x: tensor<f32>, %m: memref<4xf32>) {
     // CHECK-NEXT: evox.store
     evox.store %x, @x : tensor<f32>
     // CHECK-NEXT: evox.load
     // CHECK-NEXT: evox.list.append
     %l = evox.load @l : !evox.list<tensor<f32>>
     %k = evox.list.append %l, %x : !evox.list<tensor<f32>>, tensor<f32>
+    // Out of range, it ends the call, used or not.
+    // CHECK-NEXT: evox.list.get
+    %y = evox.list.get %k[%i] : !evox.list<tensor<f32>> -> tensor<f32>
     // CHECK-NEXT: evox.if
     evox.if %c {
       // CHECK-NEXT: evox.store
