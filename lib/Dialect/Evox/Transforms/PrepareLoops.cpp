@@ -12,6 +12,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Utils/MemRefUtils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace evox {
@@ -21,10 +22,12 @@ namespace evox {
 
 using namespace mlir;
 
-/// Whether `type` has no gaps in memory, so that a copy is one memcpy.
+/// Whether `type` has no gaps in memory, so that a copy is one memcpy: what
+/// the conversion to LLVM takes for that, which else calls a library.
 static bool isContiguous(MemRefType type) {
   return type.getLayout().isIdentity() ||
-         type.areTrailingDimsContiguous(type.getRank());
+         (type.hasStaticShape() && type.getNumElements() > 0 &&
+          memref::isStaticShapeAndContiguousRowMajor(type));
 }
 
 /// Whether `value` is how much memory is taken or how often a loop runs.
