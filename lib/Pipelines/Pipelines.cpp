@@ -87,6 +87,7 @@ void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
   func.addPass(createEvoxPrepareLoops());
   func.addPass(createEvoxLowerSums());
   func.addPass(createConvertLinalgToLoopsPass());
+  func.addPass(createEvoxExpandMath());
   func.addPass(memref::createFoldMemRefAliasOpsPass());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());

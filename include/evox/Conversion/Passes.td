@@ -59,6 +59,23 @@ def EvoxLowerSums : Pass<"evox-lower-sums", "::mlir::func::FuncOp"> {
                         "The size of PyTorch's vectors">];
 }
 
+def EvoxExpandMath : Pass<"evox-expand-math", "::mlir::func::FuncOp"> {
+  let summary = "Functions of numbers become formulas";
+  let description = [{
+    Math ops on f32, and on f16 and bf16 by way of it, become arith ops without
+    branches, so that loops over them are vectorized. The formulas are those of
+    SLEEF, which PyTorch's vectorized kernels call, or more exact ones where
+    PyTorch calls Intel's library; docs/numerics.md states the accuracy of each
+    and its distance from PyTorch's.
+
+    Ops on vectors that have no formula are taken apart into scalars, which
+    become calls of the C library.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def ConvertEvoxToLLVM : Pass<"convert-evox-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Bufferized functions become LLVM functions, with an entry wrapper each";
   let description = [{

@@ -1,0 +1,455 @@
+//===- FloatFunctions.cpp - Functions of f32 as formulas ------------------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Methods and coefficients are those of SLEEF (https://sleef.org, Boost
+// Software License 1.0), functions of 1.0 ulp for single precision, which
+// PyTorch's vectorized kernels call; docs/numerics.md says where these formulas
+// differ and how far PyTorch's results are. Nothing branches: LLVM vectorizes
+// what loops have of this.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Functions.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace evox;
+
+static constexpr double kInf = std::numeric_limits<double>::infinity();
+static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+static constexpr double pi = 3.14159265358979323846;
+// ln 2 in two parts; the first one times an exponent is exact.
+static constexpr double ln2Hi = 0.693145751953125;
+static constexpr double ln2Lo = 1.428606765330187045e-06;
+static constexpr double perLn2 = 1.44269504088896340736;
+
+//===----------------------------------------------------------------------===//
+// Exponentials
+//===----------------------------------------------------------------------===//
+
+/// Close to correctly rounded, unlike SLEEF's: PyTorch calls a more exact one.
+static Num exponential(Num x) {
+  Num q = (x * perLn2).rint();
+  Num hi = fma(q, -ln2Hi, x), lo = q * -ln2Lo;
+  Num r = hi + lo;
+  Num p = horner(r, {0.000198527617612853646278381, 0.00139304355252534151077271,
+                     0.00833336077630519866943359, 0.0416664853692054748535156,
+                     0.166666671633720397949219, 0.5});
+  Num rest = fma(r * r, p, lo);
+  Num s = x.same(1) + hi;
+  Num e = ldexp(s + (x.same(1) - s + hi + rest), q.toInt());
+  e = select(x < -104.0, 0.0, e);
+  return select(x > 100.0, kInf, e);
+}
+
+static Num exp2(Num x) {
+  Num q = x.rint(), s = x - q;
+  Num u = horner(s, {0.1535920892e-3, 0.1339262701e-2, 0.9618384764e-2,
+                     0.5550347269e-1, 0.2402264476e+0, 0.6931471825e+0, 1});
+  u = ldexp(u, q.toInt());
+  u = select(x >= 128.0, kInf, u);
+  return select(x < -150.0, 0.0, u);
+}
+
+/// The exponent of e^d as one of 2.
+static Num exponentOf(Two d) {
+  Num q = (d.total() * perLn2).rint();
+  // Beyond, the result is what it is at these; integers have room for them.
+  q = select(q < -1000.0, -1000.0, q);
+  return select(q > 1000.0, 1000.0, q);
+}
+
+/// e^d.
+static Num expOf(Two d) {
+  Num q = exponentOf(d);
+  Two s = add(d, q * -ln2Hi);
+  s = normalize(add(s, q * -ln2Lo));
+  Num u = horner(s.x, {0.00136324646882712841033936, 0.00836596917361021041870117,
+                       0.0416710823774337768554688, 0.166665524244308471679688,
+                       0.499999850988388061523438});
+  Two t = quickAdd(s, mul(square(s), u));
+  u = quickAdd(s.x.same(1), t).total();
+  // In five steps, as the exponent may be twice of what numbers have.
+  Int e = q.toInt();
+  Int m = e >> 31;
+  m = (((m + e) >> 6) - m) << 4;
+  Int rest = e - (m << 2);
+  m = m + 127;
+  Num step = fromBits(select({m.m, m.m->make<arith::CmpIOp>(
+                                       arith::CmpIPredicate::sgt, m.v,
+                                       m.same(0).v)},
+                             select({m.m, m.m->make<arith::CmpIOp>(
+                                              arith::CmpIPredicate::sgt, m.v,
+                                              m.same(255).v)},
+                                    m.same(255), m),
+                             m.same(0))
+                          << 23,
+                      u);
+  u = u * step * step * step * step * pow2(rest, u);
+  return select(d.x < -104.0, 0.0, u);
+}
+
+/// e^d, in a pair.
+static Two expPair(Two d) {
+  Num q = exponentOf(d);
+  Two s = add(d, q * -ln2Hi);
+  s = add(s, q * -ln2Lo);
+  Num u = horner(s.x, {0.1980960224e-3, 0.1394256484e-2, 0.8333456703e-2,
+                       0.4166637361e-1});
+  Two t = add(mul(s, u), u.same(0.166666659414234244790680580464));
+  t = add(mul(s, t), u.same(0.5));
+  t = add(s, mul(square(s), t));
+  t = quickAdd(u.same(1), t);
+  Int e = q.toInt();
+  Bool small = d.x < -104.0;
+  return {select(small, 0.0, ldexp(t.x, e)), select(small, 0.0, ldexp(t.y, e))};
+}
+
+static Num expm1(Num x) {
+  Num y = add(expPair(Two(x)), x.same(-1)).total();
+  y = select(x > 88.72283172607421875, kInf, y);
+  y = select(x < -16.635532333438687426013570, -1.0, y);
+  return select(x.isNegativeZero(), -0.0, y);
+}
+
+static Num sinh(Num x) {
+  Two e = expPair(Two(x.abs()));
+  Num y = quickSub(e, reciprocal(e)).total() * 0.5;
+  y = mulSign(select((x.abs() > 89.0) | y.isNan(), kInf, y), x);
+  return select(x.isNan(), kNaN, y);
+}
+
+static Num cosh(Num x) {
+  Two e = expPair(Two(x.abs()));
+  Num y = quickAdd(e, reciprocal(e)).total() * 0.5;
+  y = select((x.abs() > 89.0) | y.isNan(), kInf, y);
+  return select(x.isNan(), kNaN, y);
+}
+
+static Num tanh(Num x) {
+  Two e = expPair(Two(x.abs()));
+  Two r = reciprocal(e);
+  Num y = divide(quickAdd(e, -r), quickAdd(e, r)).total();
+  y = mulSign(select((x.abs() > 9.010913) | y.isNan(), 1.0, y), x);
+  return select(x.isNan(), kNaN, y);
+}
+
+//===----------------------------------------------------------------------===//
+// Logarithms
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// x = m * 2^e with m in [0.75, 1.5).
+struct Parts {
+  Num m, e;
+};
+} // namespace
+
+static Int exponentBits(Num x) {
+  return (x.bits().shiftRightUnsigned(23) & 0xff) - 127;
+}
+
+static Parts split(Num x) {
+  Bool tiny = x < 0x1p-126;
+  x = select(tiny, x * 0x1p64, x);
+  Int e = exponentBits(x * (1.0f / 0.75f));
+  Num m = addExponent(x, e.same(0) - e);
+  return {m, toNum(select(tiny, e - 64, e), x)};
+}
+
+/// Values of logarithms where the formula has none.
+static Num finishLog(Num x, Num y) {
+  y = select(x == kInf, kInf, y);
+  y = select((x < 0.0) | x.isNan(), kNaN, y);
+  return select(x == 0.0, -kInf, y);
+}
+
+static Two ln2Times(Num e) {
+  return mul(two(e, 0.69314718246459960938, -1.904654323148236017e-09), e);
+}
+
+/// (m - 1) / (m + 1).
+static Two ratio(Num m) {
+  return divide(add(m.same(-1), m), add(m.same(1), m));
+}
+
+static Num logSeries(Two s, Two x) {
+  Num x2 = x.x * x.x;
+  Num t = horner(x2, {0.3027294874, 0.3996108174, 0.6666694880});
+  s = quickAdd(s, scale(x, 2));
+  return quickAdd(s, x2 * x.x * t).total();
+}
+
+static Num log(Num x) {
+  Parts p = split(x);
+  return finishLog(x, logSeries(ln2Times(p.e), ratio(p.m)));
+}
+
+static Num log2(Num x) {
+  Parts p = split(x);
+  Two r = ratio(p.m);
+  Num x2 = r.x * r.x;
+  Num t = horner(x2, {0.4374550283, 0.5764790177, 0.9618012905120});
+  Two s = add(p.e, mul(r, two(x, 2.8853900432586669922, 3.2734474483568488616e-08)));
+  return finishLog(x, add(s, x2 * r.x * t).total());
+}
+
+static Num log10(Num x) {
+  Parts p = split(x);
+  Two r = ratio(p.m);
+  Num x2 = r.x * r.x;
+  Num t = horner(x2, {0.1314289868, 0.1735493541, 0.2895309627});
+  Two s = mul(two(x, 0.30103001, -1.432098889e-08), p.e);
+  s = quickAdd(s, mul(r, two(x, 0.868588984, -2.170757285e-08)));
+  return finishLog(x, quickAdd(s, x2 * r.x * t).total());
+}
+
+static Num log1p(Num x) {
+  Num one = x.same(1);
+  Num next = x + one;
+  Bool tiny = next < 0x1p-126;
+  next = select(tiny, next * 0x1p64, next);
+  Int e = exponentBits(next * (1.0f / 0.75f));
+  Num t = addExponent(one, e.same(0) - e);
+  Num m = fma(x, t, t - one);
+  Two s = ln2Times(toNum(select(tiny, e - 64, e), x));
+  Num y = logSeries(s, divide(Two(m), quickAdd(x.same(2), m)));
+  // Above, x + 1 is x; but the formula ends before.
+  y = select(x <= 0x1.2ced32p+126, y, log(x));
+  y = select(x < -1.0, kNaN, y);
+  y = select(x == -1.0, -kInf, y);
+  return select(x.isNegativeZero(), -0.0, y);
+}
+
+/// ln x, in a pair; x isn't negative.
+static Two logPair(Num x) {
+  Parts p = split(x);
+  Two r = ratio(p.m);
+  Two r2 = square(r);
+  Num t = horner(r2.x, {0.240320354700088500976562, 0.285112679004669189453125,
+                        0.400007992982864379882812});
+  Two c = two(x, 0.66666662693023681640625, 3.69183861259614332084311e-09);
+  Two s = quickAdd(ln2Times(p.e), scale(r, 2));
+  return quickAdd(s, mul(mul(r2, r), add(mul(r2, t), c)));
+}
+
+static Num atanh(Num x) {
+  Num y = x.abs(), one = x.same(1);
+  Two d = divide(add(one, y), add(one, -y));
+  // ln d of a pair.
+  Num big = d.x * (1.0f / 0.75f);
+  Bool tiny = big < 5.421010862427522E-20;
+  big = select(tiny, big * 1.8446744073709552E19, big);
+  Int e = exponentBits(big);
+  e = select(tiny, e - 64, e);
+  Two m = scale(d, pow2(e.same(0) - e, x));
+  Two r = divide(add(m, x.same(-1)), add(m, one));
+  Two r2 = square(r);
+  Num t = horner(r2.x, {0.2392828464508056640625, 0.28518211841583251953125,
+                        0.400005877017974853515625, 0.666666686534881591796875});
+  Two s = quickAdd(ln2Times(toNum(e, x)), scale(r, 2));
+  s = quickAdd(s, mul(mul(r2, r), t));
+  Num z = select(y == 1.0, kInf, s.total() * 0.5);
+  z = select(y > 1.0, kNaN, z);
+  z = mulSign(z, x);
+  return select(x.isNan(), kNaN, z);
+}
+
+static Num pow(Num x, Num y) {
+  Num size = x.abs(), one = x.same(1);
+  Bool whole = (y.trunc() == y) | (y.abs() > 0x1p24);
+  // Halves of odd numbers are no integers.
+  Num half = y * 0.5;
+  Bool odd = whole & (y.abs() < 0x1p24) &
+             half.trunc().compare(arith::CmpFPredicate::UNE, half);
+  Num z = expOf(mul(logPair(size), y));
+  z = select(z.isNan(), kInf, z);
+  z = z * select(x > 0.0, one,
+                 select(whole, select(odd, -1.0, one), x.same(kNaN)));
+  Num grows = mulSign(size - one, y);
+  z = select(y.isInf(),
+             select(grows < 0.0, 0.0, select(grows == 0.0, one, x.same(kInf))), z);
+  Bool zero = x == 0.0;
+  Num end = select(y.isNegative() ^ zero, 0.0, x.same(kInf));
+  z = select(x.isInf() | zero, mulSign(end, select(odd, x, one)), z);
+  z = select(x.isNan() | y.isNan(), kNaN, z);
+  return select((y == 0.0) | (x == 1.0), 1.0, z);
+}
+
+//===----------------------------------------------------------------------===//
+// Angles
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// x = (n + offset) * unit + r.
+struct Angle {
+  Num n; ///< Modulo 2^k for some k > 1.
+  Two r;
+};
+} // namespace
+
+/// Reduces `x` by multiples of `unit`, pi or half of it. This takes f64 instead
+/// of SLEEF's three f32 parts of pi, which end at 125; PyTorch's results on
+/// x86-64 are closer to it, too.
+///
+/// The last bit of x is a multiple of 2^29 from 2^52 on, and of 2^67 from 2^90:
+/// then bits of 1 / unit above 2^-28, or 2^-66, don't matter, as they make
+/// multiples of two. Three parts of the others are enough. The products with
+/// the first two are exact.
+static Angle reduce(Num x, double unit, double offset) {
+  static const double perPi[3][3] = {
+      {0x1.45f306c000000p-2, 0x1.c9c882a000000p-30, 0x1.4fe13abe8fa9ap-60},
+      {0x1.c9c882a000000p-30, 0x1.4fe13a8000000p-60, 0x1.f47d4d377036ep-87},
+      {0x1.f09d5f4000000p-67, 0x1.f534ddc000000p-97, 0x1.b6c52b3278872p-130}};
+  static const double perHalfPi[3][3] = {
+      {0x1.45f306d000000p-1, 0x1.9391054000000p-30, 0x1.4fe13abe8fa9ap-59},
+      {0x1.c9c882a000000p-29, 0x1.4fe13aa000000p-59, 0x1.e8fa9a6ee06dbp-87},
+      {0x1.e13abe8000000p-67, 0x1.f534ddc000000p-96, 0x1.b6c52b3278872p-129}};
+  const auto &table = unit == pi ? perPi : perHalfPi;
+  const Maker &m = *x.m;
+  Type wide = Maker::shaped(x.v.getType(), m.builder.getF64Type());
+  Num d{&m, m.make<arith::ExtFOp>(wide, x.v)};
+  Bool large = x.abs() >= 0x1p52, huge = x.abs() >= 0x1p90;
+  auto part = [&](unsigned i) {
+    return d * select(huge, table[2][i], select(large, table[1][i], d.same(table[0][i])));
+  };
+  auto modulo2 = [&](Num p) { return fma((p * 0.5).rint(), -2, p); };
+  Num p0 = modulo2(part(0)), p1 = modulo2(part(1)), p2 = part(2);
+  Num y = p0 + p1 + p2;
+  Num n = (offset ? y - offset : y).rint();
+  Num first = p0 - n;
+  if (offset)
+    first = first - offset;
+  Num r = (first + p1 + p2) * unit;
+  auto narrow = [&](Num value) {
+    return Num{&m, m.make<arith::TruncFOp>(x.v.getType(), value.v)};
+  };
+  Num hi = narrow(r);
+  Num back{&m, m.make<arith::ExtFOp>(wide, hi.v)};
+  return {narrow(n), {hi, narrow(r - back)}};
+}
+
+/// sin r for r up to pi / 2.
+static Num sineOf(Two r) {
+  Two s = square(r);
+  Num u = horner(s.x, {2.6083159809786593541503e-06, -0.0001981069071916863322258,
+                       0.00833307858556509017944336});
+  Two t = quickAdd(u.same(-0.166666597127914428710938), u * s.x);
+  return mulTotal(r, quickAdd(u.same(1), mul(t, s)));
+}
+
+/// The sign bit where `n` is odd.
+static Int oddSign(Num n) { return n.toInt() << 31; }
+
+static Num sin(Num x) {
+  Angle a = reduce(x, pi, 0);
+  Num y = sineOf(a.r);
+  return select(x == 0.0, x, fromBits(y.bits() ^ oddSign(a.n), y));
+}
+
+static Num cos(Num x) {
+  Angle a = reduce(x, pi, 0.5);
+  Num y = sineOf(a.r);
+  return -fromBits(y.bits() ^ oddSign(a.n), y);
+}
+
+static Num tan(Num x) {
+  Angle a = reduce(x, pi / 2, 0);
+  Int flip = oddSign(a.n);
+  Two r{fromBits(a.r.x.bits() ^ flip, x), fromBits(a.r.y.bits() ^ flip, x)};
+  Two s = normalize(square(r));
+  Num u = horner(s.x, {0.00446636462584137916564941, -8.3920182078145444393158e-05,
+                       0.0109639242291450500488281, 0.0212360303848981857299805,
+                       0.0540687143802642822265625});
+  Two t = quickAdd(u.same(0.133325666189193725585938), u * s.x);
+  t = quickAdd(u.same(0.33333361148834228515625), mul(s, t));
+  t = mul(r, quickAdd(u.same(1), mul(t, s)));
+  Bool even = flip == 0;
+  Num y = select(even, t, reciprocal(t)).total();
+  return select(x == 0.0, x, y);
+}
+
+static Num asin(Num x) {
+  Num size = x.abs(), one = x.same(1);
+  Bool small = size < 0.5;
+  Num x2 = select(small, x * x, (one - size) * 0.5);
+  Two r = select(small, Two(size), squareRoot(x2));
+  r = select(size == 1.0, two(x, 0, 0), r);
+  Num u = horner(x2, {0.4197454825e-1, 0.2424046025e-1, 0.4547423869e-1,
+                      0.7495029271e-1, 0.1666677296e+0});
+  u = u * (x2 * r.x);
+  Two y = quickSub(quickSub(two(x, 3.1415927410125732422 / 4,
+                                -8.7422776573475857731e-08 / 4),
+                            r),
+                   u);
+  return mulSign(select(small, u + r.x, y.total() * 2.0), x);
+}
+
+/// The angle of (x, y), y not negative.
+static Num angleOf(Num y, Num x) {
+  Bool left = x < 0.0;
+  Num size = x.abs();
+  Bool steep = size < y;
+  Two s = select(steep, Two(-size), Two(y)), t = select(steep, Two(y), Two(size));
+  s = divide(s, t);
+  t = normalize(square(s));
+  Num u = horner(t.x, {-0.00176397908944636583328247, 0.0107900900766253471374512,
+                       -0.0309564601629972457885742, 0.0577365085482597351074219,
+                       -0.0838950723409652709960938, 0.109463557600975036621094,
+                       -0.142626821994781494140625, 0.199983194470405578613281});
+  t = mul(t, quickAdd(u.same(-0.333332866430282592773438), u * t.x));
+  t = mul(s, quickAdd(u.same(1), t));
+  Num q = select(left, -2.0, x.same(0)) + select(steep, 1.0, x.same(0));
+  Two turn = mul(two(x, 1.5707963705062866211, -4.3711388286737928865e-08), q);
+  return quickAdd(turn, t).total();
+}
+
+static Num atan(Num x) {
+  Num y = angleOf(x.abs(), x.same(1));
+  return mulSign(select(x.isInf(), pi / 2, y), x);
+}
+
+static Num atan2(Num y, Num x) {
+  Bool tiny = x.abs() < 2.9387372783541830947e-39;
+  x = select(tiny, x * 0x1p24, x);
+  y = select(tiny, y * 0x1p24, y);
+  Num r = mulSign(angleOf(y.abs(), x), x);
+  auto turned = [&](double angle) {
+    return x.same(pi / 2) - select(x.isInf(), mulSign(x.same(angle), x), 0.0);
+  };
+  r = select(x.isInf() | (x == 0.0), turned(pi / 2), r);
+  r = select(y.isInf(), turned(pi / 4), r);
+  r = select(y == 0.0, select(x.isNegative(), pi, x.same(0)), r);
+  return select(x.isNan() | y.isNan(), kNaN, mulSign(r, y));
+}
+
+std::optional<Num> evox::expandFloat(Operation *op, ArrayRef<Num> args) {
+  Num x = args[0];
+  return TypeSwitch<Operation *, std::optional<Num>>(op)
+      .Case([&](math::ExpOp) { return exponential(x); })
+      .Case([&](math::Exp2Op) { return exp2(x); })
+      .Case([&](math::ExpM1Op) { return expm1(x); })
+      .Case([&](math::SinhOp) { return sinh(x); })
+      .Case([&](math::CoshOp) { return cosh(x); })
+      .Case([&](math::TanhOp) { return tanh(x); })
+      .Case([&](math::LogOp) { return log(x); })
+      .Case([&](math::Log2Op) { return log2(x); })
+      .Case([&](math::Log10Op) { return log10(x); })
+      .Case([&](math::Log1pOp) { return log1p(x); })
+      .Case([&](math::AtanhOp) { return atanh(x); })
+      .Case([&](math::PowFOp) { return pow(x, args[1]); })
+      .Case([&](math::SinOp) { return sin(x); })
+      .Case([&](math::CosOp) { return cos(x); })
+      .Case([&](math::TanOp) { return tan(x); })
+      .Case([&](math::AsinOp) { return asin(x); })
+      .Case([&](math::AtanOp) { return atan(x); })
+      .Case([&](math::Atan2Op) { return atan2(x, args[1]); })
+      .Default([](Operation *) { return std::nullopt; });
+}

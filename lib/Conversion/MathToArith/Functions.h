@@ -1,0 +1,22 @@
+//===- Functions.h - Functions of numbers as formulas -----------*- C++ -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_LIB_CONVERSION_MATHTOARITH_FUNCTIONS_H
+#define EVOX_LIB_CONVERSION_MATHTOARITH_FUNCTIONS_H
+
+#include "Numbers.h"
+
+namespace evox {
+
+/// The formula for the f32 operands `args` of a math op; nothing if there is
+/// none.
+std::optional<Num> expandFloat(mlir::Operation *op, llvm::ArrayRef<Num> args);
+
+} // namespace evox
+
+#endif // EVOX_LIB_CONVERSION_MATHTOARITH_FUNCTIONS_H
