@@ -28,14 +28,17 @@ import tempfile
 BATCH = 64  # samples to a library
 COMPILE_SECONDS = 180
 
-_LEFT_OUT = re.compile(r"method '(s\d+)' is left out: (.*)")
+_LEFT_OUT = re.compile(r"method '(\w+)' is left out: (.*)")
 _PATHS = re.compile(r"(?:/[\w.+-]+)+/|\bloc\([^)]*\)|\"[^\"]*\.(?:pt|py)\"")
 
 
 def main(pipe, limit=0):
     """Serves the tasks that come through `pipe` until there are none left."""
+    import warnings
+
     import torch
 
+    warnings.simplefilter("ignore")
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]
                            / "python"))
     torch.set_num_threads(1)
@@ -89,8 +92,9 @@ def run_batch(todo, send):
     try:
         batch.save(folder / "batch.pt")
         methods = list(expected)
-        for number, (library, some, failures) in enumerate(
-                compile_methods(batch, methods, folder)):
+        types = {m: s.types() for m, s in batch.samples.items()}
+        for library, some, failures in compile_methods(
+                folder / "batch.pt", methods, types, folder):
             for method, (verdict, text) in failures.items():
                 send(("done", batch.samples[method].key, verdict, text))
             if library:
@@ -102,19 +106,19 @@ def run_batch(todo, send):
 # --- compiling ---------------------------------------------------------------
 
 
-def compile_methods(batch, methods, folder):
-    """Yields (library or None, its methods, {method: (verdict, text)}).
+def compile_methods(path, methods, types, folder):
+    """Compiles many methods of a file into as few libraries as will do.
 
-    A batch that fails as a whole is halved until the guilty one is found.
+    Yields (library or None, its methods, {method: (verdict, text)}). A batch that
+    fails as a whole is halved until the guilty one is found.
     """
     work = [methods]
     while work:
         some = work.pop(0)
         library = folder / f"lib{some[0]}_{len(some)}.so"
-        flags = [str(folder / "batch.pt"), *keep_going()]
+        flags = [str(path), *keep_going()]
         for method in some:
-            flags += [f"--method={method}",
-                      f"--input={method}:{batch.samples[method].types()}"]
+            flags += [f"--method={method}", f"--input={method}:{types[method]}"]
         code, text = execute("evox-compile", flags + ["-o", str(library)])
         failures = {}
         for line in text.splitlines():
@@ -199,7 +203,7 @@ def run_library(path, batch, methods, expected, send):
             send(("done", sample.key, "wrong",
                   f"at run time: {S.first_line(error)}"))
             continue
-        text, exact = S.difference(expected[method], got, sample.entry)
+        text, exact = S.compare(expected[method], got, sample.entry)
         if text:
             send(("done", sample.key, "wrong",
                   f"{text} | {sample.describe()}"[:400]))
