@@ -96,7 +96,7 @@ const llvm::StringMap<OpFn> &import::opTable() {
   static const llvm::StringMap<OpFn> table = [] {
     llvm::StringMap<OpFn> t;
     for (ArrayRef<OpRow> rows :
-         {pythonOps(), pointwiseOps(), reductionOps(), viewOps(), indexOps(),
+         {pythonOps(), pointwiseOps(), bitOps(), reductionOps(), viewOps(), indexOps(),
           creationOps(), randomOps(), arrayOps(), linalgOps(), factorOps(), neuralNetOps()})
       for (const OpRow &row : rows)
         t[row.name] = row.fn;

@@ -59,6 +59,7 @@ const llvm::StringMap<OpFn> &opTable();
 /// The tables of the families.
 llvm::ArrayRef<OpRow> pythonOps();
 llvm::ArrayRef<OpRow> pointwiseOps();
+llvm::ArrayRef<OpRow> bitOps();
 llvm::ArrayRef<OpRow> reductionOps();
 llvm::ArrayRef<OpRow> viewOps();
 llvm::ArrayRef<OpRow> indexOps();
@@ -188,6 +189,8 @@ public:
   /// Loads a slot at the start of the function that is being imported.
   mlir::Value loadSlot(int slot, mlir::Type type);
   mlir::SymbolRefAttr symbolOf(int slot);
+  /// Told of each element that a list of the instance gets.
+  std::function<void(int slot, mlir::RankedTensorType type)> onAppend;
   /// Per slot: the modules that lead to it.
   std::vector<std::vector<std::string>> slotModules;
 

@@ -92,6 +92,13 @@ static Results arangeOp(Call &c) {
       *v = c.in.item(v->tensor);
   bool isFloat = start.kind == Py::Float || end.kind == Py::Float || step.kind == Py::Float;
   DType dtype = dtypeArg(c, isFloat ? defaultDType() : DType::Int64);
+  // Of integers PyTorch counts in integers, whatever the bounds were.
+  if (dtype == DType::Int64 && isFloat && start.isStatic() && end.isStatic() && step.isStatic()) {
+    for (Py *v : {&start, &end, &step})
+      if (v->kind == Py::Float)
+        *v = Py::ofInt((int64_t)v->f);
+    isFloat = false;
+  }
   auto value = [](const Py &v) { return v.kind == Py::Float ? v.f : (double)v.i; };
   Dim n;
   if (start.isStatic() && end.isStatic() && step.isStatic()) {
@@ -116,7 +123,7 @@ static Results arangeOp(Call &c) {
                                 : DType::Int64;
   if (isFloating(dtype) && !isFloat && dtype != DType::Double)
     acc = DType::Double;
-  if (isFloat)
+  if (isFloat && isFloating(dtype))
     acc = DType::Double;
   mlir::Value first = c.in.scalar(start, acc), stride = c.in.scalar(step, acc);
   mlir::Value v = c.in.generate({n}, elementType(b.getContext(), dtype), [&](ValueRange ids) {
@@ -140,7 +147,9 @@ static Results linspaceOp(Call &c) {
   if (steps < 0)
     c.in.fail("number of steps must be non-negative");
   DType acc = isFloating(dtype) ? computeType(dtype) : DType::Double;
-  mlir::Value p = c.in.scalar(start, acc), q = c.in.scalar(end, acc);
+  // Bounds are rounded to the result's dtype first.
+  auto bound = [&](const Py &v) { return c.in.castScalar(c.in.scalar(v, dtype), dtype, acc); };
+  mlir::Value p = bound(start), q = bound(end);
   mlir::Value count = c.in.number(p, (double)std::max<int64_t>(steps - 1, 1));
   mlir::Value step = arith::DivFOp::create(b, arith::SubFOp::create(b, q, p), count);
   // From the front in the first half and from the back in the second one.

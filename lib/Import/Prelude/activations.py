@@ -182,7 +182,13 @@ def aten_log_softmax(self: Tensor, dim: int, dtype: Optional[int] = None) -> Ten
         return source - source
     m = x.amax(dim, True)
     d = x - m
-    return (d - d.exp().sum(dim, True).log()).to(source.dtype)
+    total = d.exp().sum(dim, True)
+    if dim == -1 or dim == x.dim() - 1:
+        # The kernel of the last dimension keeps the sum and its log as halves.
+        log = total.to(source.dtype).to(x.dtype).log().to(source.dtype).to(x.dtype)
+    else:
+        log = total.log()
+    return (d - log).to(source.dtype)
 
 
 def aten__log_softmax(self: Tensor, dim: int, half_to_float: bool = False) -> Tensor:

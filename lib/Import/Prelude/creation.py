@@ -101,10 +101,14 @@ def aten_block_diag(tensors: List[Tensor]) -> Tensor:
     column = 0
     for block in blocks:
         height = block.size(0)
-        left = torch.zeros([height, column], dtype=dtype)
+        parts: List[Tensor] = []
+        if column > 0:
+            parts.append(torch.zeros([height, column], dtype=dtype))
+        parts.append(block.to(dtype))
         column = column + block.size(1)
-        right = torch.zeros([height, width - column], dtype=dtype)
-        rows.append(torch.cat([left, block.to(dtype), right], 1))
+        if column < width:
+            parts.append(torch.zeros([height, width - column], dtype=dtype))
+        rows.append(torch.cat(parts, 1))
     return torch.cat(rows, 0)
 
 

@@ -100,15 +100,15 @@ def aten_logaddexp2(self: Tensor, other: Tensor) -> Tensor:
     return torch.where((a == b) & torch.isinf(a), a, r).to(dtype)
 
 
-# aten/src/ATen/native/cpu/UnaryOpsKernel.cpp
+# aten/src/ATen/native/cpu/UnaryOpsKernel.cpp; halves are rounded after each step here.
 def aten_logit(self: Tensor, eps: Optional[float] = None) -> Tensor:
-    x = aten_evox_up(self)
+    x = self.to(torch.result_type(self, 1.0))
     if eps is not None:
         lo = torch.full_like(x, eps)
         hi = 1 - lo
         x = torch.where(x < lo, lo, torch.where(x > hi, hi, x))
     r = torch.where(x == 1, torch.full_like(x, float("inf")), x / (1 - x))
-    return aten_evox_down(r.log(), self)
+    return r.log()
 
 
 def aten_xlogy(self: Tensor, other: Tensor) -> Tensor:

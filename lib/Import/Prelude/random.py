@@ -73,7 +73,7 @@ def aten_native_dropout(input: Tensor, p: float, train: Optional[bool]) -> Tuple
 
 
 def aten_native_dropout_backward(grad_output: Tensor, mask: Tensor, scale: float) -> Tensor:
-    return grad_output * (mask.to(grad_output.dtype) * scale)
+    return grad_output * mask * scale
 
 
 # aten/src/ATen/native/Distributions.cpp and cpu/MultinomialKernel.cpp: without
