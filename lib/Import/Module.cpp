@@ -34,7 +34,17 @@ using namespace evox::import;
 ModuleImporter::ModuleImporter(MLIRContext *context, script::Program &program,
                                const ImportOptions &options, const Widening &widening)
     : context(context), program(program), options(options), widening(widening),
-      in(context, program, options) {}
+      in(context, program, options) {
+  in.onAppend = [this](int slot, RankedTensorType type) {
+    const std::string &path = in.slots[slot].path;
+    RankedTensorType now = cast<ListType>(in.slots[slot].type).getElementType();
+    if (wanted.lists.count(path))
+      now = wanted.lists[path].first;
+    RankedTensorType wide = joinTypes(now, type, path);
+    if (wide != now)
+      wanted.lists[path] = {wide, in.slots[slot].dtype};
+  };
+}
 
 //===----------------------------------------------------------------------===//
 // The module tree

@@ -462,6 +462,7 @@ static Results setItem(Call &c) {
 static Results append(Call &c) {
   Py &v = c.args[0];
   if (v.items->growSlot >= 0) {
+    c.in.onAppend(v.items->growSlot, c.tensor(1)->type);
     mlir::Value next = ListAppendOp::create(c.in.b, v.items->handle.getType(),
                                             v.items->handle, c.in.read(c.tensor(1)));
     c.in.setHandle(v.items, next);
