@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Common.h"
+#include "Views.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -290,6 +290,9 @@ ArrayRef<OpRow> import::arrayOps() {
       {"flip", flipOp}, {"roll", rollOp},
       {"cummax", cumulativeExtreme<CumulativeKind::Max>},
       {"cummin", cumulativeExtreme<CumulativeKind::Min>}, {"logcumsumexp", logCumSumExp},
+      {"pad", padOp}, {"constant_pad_nd", padOp}, {"_pad_circular", padOp},
+      {"reflection_pad1d", padOp}, {"reflection_pad2d", padOp}, {"reflection_pad3d", padOp},
+      {"replication_pad1d", padOp}, {"replication_pad2d", padOp}, {"replication_pad3d", padOp},
       {"repeat", repeatOp}, {"tile", repeatOp},
   };
   return rows;

@@ -394,13 +394,91 @@ static Results maskedSelect(Call &c) {
   return c.in.callOp("index.Tensor", {Py::of(x), Py::ofItems(Py::List, {Py::of(m)})}, {"self", "indices"});
 }
 
+/// PyTorch's binary search, unrolled: as many steps as the size asks for.
+static Results searchSorted(Call &c) {
+  auto &b = c.in.b;
+  TensorRef sorted = c.tensor("sorted_sequence"), x = c.tensor("self");
+  bool right = c.boolean("right");
+  if (!c.isNone("side")) {
+    const std::string &side = c.arg("side").s;
+    if (side != "left" && side != "right")
+      c.in.fail("torch.searchsorted(): side can only be 'left' or 'right' but got " + side);
+    if (side == "left" && right)
+      c.in.fail("torch.searchsorted(): side and right can't be set to opposites, got side "
+                "of left while right was True");
+    right = side == "right";
+  }
+  if (sorted->rank() == 0)
+    c.in.fail("torch.searchsorted(): input value can be a scalar only when boundaries "
+              "tensor dimension is 1");
+  if (sorted->rank() != 1 && sorted->rank() != x->rank())
+    c.in.fail("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+              "dimensions of boundaries tensor and input value tensor must match");
+  for (int64_t d = 0; d + 1 < sorted->rank(); ++d) {
+    int64_t p = c.in.staticDim(sorted->sizes[d]), q = c.in.staticDim(x->sizes[d]);
+    if (p != q && p != ShapedType::kDynamic && q != ShapedType::kDynamic)
+      c.in.fail("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+                "dimensions of boundaries tensor and input value tensor must match");
+  }
+  DType dtype = resultType({sorted, x});
+  DType compute = computeType(dtype);
+  mlir::Value table = c.in.convert(c.in.read(sorted), sorted->dtype, compute);
+  mlir::Value values = c.in.convert(c.in.read(x), x->dtype, compute);
+  if (!c.isNone("sorter")) {
+    TensorRef order = c.tensor("sorter");
+    if (order->type.getShape() != sorted->type.getShape())
+      c.in.fail("torch.searchsorted(): boundary and sorter must have the same size");
+    table = c.in.read(c.in.callOp("gather", {c.in.makeValue(table, compute),
+                                             Py::ofInt((int64_t)sorted->rank() - 1), Py::of(order)},
+                                  {"self", "dim", "index"})[0].tensor);
+  }
+  Dim size = sorted->sizes.back();
+  int64_t n = c.in.staticDim(size), steps = 0;
+  while (n == ShapedType::kDynamic ? steps < 40 : ((int64_t)1 << steps) < n + 1)
+    ++steps;
+  mlir::Value v = c.in.generate(x->sizes, b.getI64Type(), [&](ValueRange ids) -> mlir::Value {
+    mlir::Value key = tensor::ExtractOp::create(b, values, ids);
+    mlir::Value low = arith::ConstantIndexOp::create(b, 0), high = c.in.index(size);
+    mlir::Value one = arith::ConstantIndexOp::create(b, 1);
+    mlir::Value zero = arith::ConstantIndexOp::create(b, 0);
+    SmallVector<mlir::Value> at;
+    if (sorted->rank() > 1)
+      at.append(ids.begin(), std::prev(ids.end()));
+    at.push_back(nullptr);
+    for (int64_t k = 0; k < steps; ++k) {
+      mlir::Value open = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, low, high);
+      mlir::Value middle = arith::ShRUIOp::create(b, arith::AddIOp::create(b, low, high), one);
+      at.back() = arith::SelectOp::create(b, open, middle, zero);
+      mlir::Value m = tensor::ExtractOp::create(b, table, at);
+      mlir::Value up; // not (m >= key), not (m > key)
+      if (isFloating(compute)) {
+        using P = arith::CmpFPredicate;
+        up = arith::CmpFOp::create(b, right ? P::ULE : P::ULT, m, key);
+      } else {
+        using P = arith::CmpIPredicate;
+        up = arith::CmpIOp::create(b, isUnsigned(compute) ? (right ? P::ule : P::ult) : (right ? P::sle : P::slt), m, key);
+      }
+      mlir::Value goUp = arith::AndIOp::create(b, open, up);
+      mlir::Value next = arith::AddIOp::create(b, middle, one);
+      mlir::Value high2 = arith::SelectOp::create(b, up, high, middle);
+      low = arith::SelectOp::create(b, goUp, next, low);
+      high = arith::SelectOp::create(b, open, high2, high);
+    }
+    return arith::IndexCastOp::create(b, b.getI64Type(), low);
+  });
+  if (n == 0)
+    v = c.in.splat(x->sizes, DType::Int64, Py::ofInt((int64_t)0));
+  DType out = c.boolean("out_int32") ? DType::Int32 : DType::Int64;
+  return {c.in.makeValue(c.in.convert(v, DType::Int64, out), out)};
+}
+
 ArrayRef<OpRow> import::indexOps() {
   static const OpRow rows[] = {
       {"index", indexOp}, {"_unsafe_index", indexOp}, {"index_put", indexPutOp},
       {"_index_put_impl", indexPutOp}, {"gather", takeAlong}, {"index_select", indexSelect},
       {"scatter", scatterOp}, {"scatter_add", scatterOp},
       {"nonzero", nonzeroOp}, {"nonzero_numpy", nonzeroNumpy}, {"argwhere", nonzeroOp},
-      {"masked_select", maskedSelect},
+      {"masked_select", maskedSelect}, {"searchsorted", searchSorted},
   };
   return rows;
 }
