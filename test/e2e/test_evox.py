@@ -47,3 +47,19 @@ def test_algorithm(case, record_property):
 def test_problem(case, record_property):
     tally = evox_cases.lockstep(case, steps=5)
     record_property("figure", str(tally))
+
+
+FULL = (("full_fit_history", True), ("full_sol_history", True))
+
+
+@pytest.mark.parametrize("case", [
+    Case("NSGA2", "DTLZ2", pop=20, dim=7, monitor=(("multi_obj", True),) + FULL),
+    # Its population has another size every generation.
+    Case("RVEA", "DTLZ2", pop=20, dim=7, monitor=(("multi_obj", True),) + FULL),
+    Case("DE", "Ackley", pop=20, dim=7, monitor=FULL, direction="max"),
+    Case("CMAES", "Ackley", pop=16, dim=7, monitor=FULL),
+    Case("SNES", "Sphere", pop=15, dim=6, monitor=FULL + (("topk", 3),)),
+], ids=str)
+def test_with_monitor(case, record_property):
+    tally = evox_cases.lockstep(case, steps=50)
+    record_property("figure", str(tally))
