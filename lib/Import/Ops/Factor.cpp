@@ -140,8 +140,10 @@ static void checkErrors(Call &c, const std::string &api, mlir::Value info) {
   if (StringRef(api).contains("lu_factor"))
     values.push_back(code);
   mlir::Value zero = arith::ConstantIntOp::create(b, 0, 64);
+  // PyTorch says it in two ways.
+  std::string who = api == "linalg.solve" || api == "linalg.lu_factor" ? "torch." + api : api;
   c.in.runtimeAssert(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, code, zero),
-                     api + ": " + text, values);
+                     who + ": " + text, values);
 }
 
 /// True for `op` and for `op_ex` with check_errors.

@@ -195,6 +195,8 @@ def aten_linalg_vecdot(x: Tensor, y: Tensor, dim: int = -1) -> Tensor:
 
 
 def aten_linalg_vander(x: Tensor, N: Optional[int] = None) -> Tensor:
+    if x.dim() == 0:
+        x = x.unsqueeze(0)
     n = x.size(-1)
     if N is not None:
         n = N
@@ -587,9 +589,10 @@ def aten_renorm(self: Tensor, p: number, dim: int, maxnorm: number) -> Tensor:
     for d in range(self.dim()):
         if d != d0:
             dims.append(d)
-    norm = aten_linalg_vector_norm(self, p, dims, True)
-    factor = torch.where(norm > maxnorm, maxnorm / (norm + 1e-7), torch.ones_like(norm))
-    return self * factor
+    norm = aten_linalg_vector_norm(self, p, dims, True, torch.float64)
+    limit = torch.full_like(norm, float(maxnorm))
+    factor = torch.where(norm > limit, limit / (norm + 1e-7), torch.ones_like(norm))
+    return self * factor.to(self.dtype)
 
 
 # --- what singular values tell ------------------------------------------------
