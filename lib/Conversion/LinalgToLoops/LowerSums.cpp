@@ -162,6 +162,7 @@ private:
   Location loc;
   Type element;
   int64_t lanes;
+  Value origin; ///< Made before all loops.
   Value term; ///< What is added, in the body of the op.
   SmallVector<int64_t> shape;
   SmallVector<Value> sizes, index;
@@ -358,7 +359,7 @@ SumLowering::contiguous(OpOperand &operand, Span &span) {
       groups.push_back({i});
     groups.emplace_back(llvm::to_vector(llvm::seq<int64_t>(leading, rank)));
     OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(op);
+    builder.setInsertionPointAfterValue(origin);
     flat = memref::CollapseShapeOp::create(builder, loc, memref, groups);
   }
   SmallVector<Value> at;
@@ -701,10 +702,11 @@ void SumLowering::nest(ArrayRef<unsigned> dims,
 }
 
 void SumLowering::lower() {
+  origin = constant(0);
   for (Range range :
        cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(builder, loc))
     sizes.push_back(getValueOrCreateConstantIndexOp(builder, loc, range.size));
-  index.assign(sizes.size(), constant(0));
+  index.assign(sizes.size(), origin);
   rows = makeGroup(reduced);
   columns = makeGroup(inner);
   nest(outer, [&] {
