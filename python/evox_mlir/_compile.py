@@ -155,8 +155,36 @@ def _as_file(module, methods, folder):
         raise ArgumentError(
             f"compile: expected a ScriptModule, an nn.Module, an object of a "
             f"jit_class or the path of a .pt file, got {type(module)}")
-    torch.jit.save(module, str(path))
+    try:
+        torch.jit.save(module, str(path))
+    except RuntimeError as error:
+        raise CompileError(_why_not_saved(module, error),
+                           str(error)) from error
     return path, name
+
+
+def _why_not_saved(module, error):
+    """What TorchScript cannot save, by its name in the module."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    if "Generator" in text:
+        held = [".".join(filter(None, (prefix, name)))
+                for prefix, part in module.named_modules()
+                for name in sorted({*vars(part), *dir(part)})
+                if _is_generator(part, name)]
+        where = f" ({', '.join(held)})" if held else ""
+        return ("the module holds a torch.Generator of its own" + where +
+                ", which TorchScript cannot save: draw from PyTorch's default "
+                "generator instead")
+    return f"torch.jit.save could not write the module: {text}"
+
+
+def _is_generator(part, name):
+    import torch
+
+    try:  # asking a ScriptModule for some names is an error
+        return isinstance(getattr(part, name), torch.Generator)
+    except Exception:
+        return False
 
 
 def _is_jit_class(module):

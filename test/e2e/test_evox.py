@@ -10,6 +10,7 @@ before it."""
 import pytest
 
 import evox_cases
+import evox_mlir
 from evox_cases import ALGORITHMS, PROBLEMS, Case
 
 MULTI = ("RVEA", "NSGA2", "MOEAD")
@@ -63,3 +64,9 @@ FULL = (("full_fit_history", True), ("full_sol_history", True))
 def test_with_monitor(case, record_property):
     tally = evox_cases.lockstep(case, steps=50)
     record_property("figure", str(tally))
+
+
+def test_sade_says_why_it_cannot_be_saved():
+    case = Case("SaDE", "Ackley", pop=16, dim=6)
+    with pytest.raises(evox_mlir.CompileError, match="torch.Generator"):
+        evox_cases.compile_case(case)
