@@ -71,7 +71,7 @@ UNARY = {
     "log10": (99, 1), "log1p": EXACT, "atanh": EXACT, "sin": (97, 1),
     "cos": (96, 1), "tan": (87, 1), "asin": (95, 1), "atan": (90, 1),
     "acos": (96, 1), "erf": (93, 1), "erfc": (80, 4), "asinh": EXACT,
-    "acosh": EXACT, "sqrt": EXACT, "rsqrt": EXACT,
+    "acosh": EXACT, "sqrt": (80, 1), "rsqrt": EXACT,
 }
 BINARY = {"pow": EXACT, "atan2": EXACT}
 
