@@ -41,8 +41,8 @@ static void unroll(Operation *op, OpBuilder &builder) {
                                 type.getElementType(), op->getAttrs())
                         ->getResult(0));
   }
-  op->replaceAllUsesWith(ValueRange{
-      vector::FromElementsOp::create(builder, loc, type, lanes)});
+  op->replaceAllUsesWith(
+      ValueRange{vector::FromElementsOp::create(builder, loc, type, lanes)});
   op->erase();
 }
 
@@ -64,8 +64,8 @@ static void expand(Operation *op) {
       args.push_back({&maker, narrow ? maker.make<arith::ExtFOp>(wide, operand)
                                      : operand});
     if (std::optional<Num> result = expandFloat(op, args)) {
-      Value value = narrow ? maker.make<arith::TruncFOp>(type, result->v)
-                           : result->v;
+      Value value =
+          narrow ? maker.make<arith::TruncFOp>(type, result->v) : result->v;
       op->replaceAllUsesWith(ValueRange{value});
       op->erase();
       return;

@@ -34,14 +34,14 @@ static constexpr double perLn2 = 1.44269504088896340736;
 // Exponentials
 //===----------------------------------------------------------------------===//
 
-/// Close to correctly rounded, unlike SLEEF's: PyTorch calls a more exact one.
+/// Nearly correctly rounded, unlike SLEEF's: what PyTorch calls is, too.
 static Num exponential(Num x) {
   Num q = (x * perLn2).rint();
   Num hi = fma(q, -ln2Hi, x), lo = q * -ln2Lo;
   Num r = hi + lo;
-  Num p = horner(r, {0.000198527617612853646278381, 0.00139304355252534151077271,
-                     0.00833336077630519866943359, 0.0416664853692054748535156,
-                     0.166666671633720397949219, 0.5});
+  Num p = horner(r, {0.00019739488197956234, 0.001393508748151362,
+                     0.008333571255207062, 0.041666463017463684,
+                     0.1666666567325592, 0.5});
   Num rest = fma(r * r, p, lo);
   Num s = x.same(1) + hi;
   Num e = ldexp(s + (x.same(1) - s + hi + rest), q.toInt());
@@ -71,9 +71,10 @@ static Num expOf(Two d) {
   Num q = exponentOf(d);
   Two s = add(d, q * -ln2Hi);
   s = normalize(add(s, q * -ln2Lo));
-  Num u = horner(s.x, {0.00136324646882712841033936, 0.00836596917361021041870117,
-                       0.0416710823774337768554688, 0.166665524244308471679688,
-                       0.499999850988388061523438});
+  Num u =
+      horner(s.x, {0.00136324646882712841033936, 0.00836596917361021041870117,
+                   0.0416710823774337768554688, 0.166665524244308471679688,
+                   0.499999850988388061523438});
   Two t = quickAdd(s, mul(square(s), u));
   u = quickAdd(s.x.same(1), t).total();
   // In five steps, as the exponent may be twice of what numbers have.
@@ -82,16 +83,15 @@ static Num expOf(Two d) {
   m = (((m + e) >> 6) - m) << 4;
   Int rest = e - (m << 2);
   m = m + 127;
-  Num step = fromBits(select({m.m, m.m->make<arith::CmpIOp>(
-                                       arith::CmpIPredicate::sgt, m.v,
-                                       m.same(0).v)},
-                             select({m.m, m.m->make<arith::CmpIOp>(
-                                              arith::CmpIPredicate::sgt, m.v,
-                                              m.same(255).v)},
-                                    m.same(255), m),
-                             m.same(0))
-                          << 23,
-                      u);
+  Num step = fromBits(
+      select({m.m, m.m->make<arith::CmpIOp>(arith::CmpIPredicate::sgt, m.v,
+                                            m.same(0).v)},
+             select({m.m, m.m->make<arith::CmpIOp>(arith::CmpIPredicate::sgt,
+                                                   m.v, m.same(255).v)},
+                    m.same(255), m),
+             m.same(0))
+          << 23,
+      u);
   u = u * step * step * step * step * pow2(rest, u);
   return select(d.x < -104.0, 0.0, u);
 }
@@ -197,7 +197,8 @@ static Num log2(Num x) {
   Two r = ratio(p.m);
   Num x2 = r.x * r.x;
   Num t = horner(x2, {0.4374550283, 0.5764790177, 0.9618012905120});
-  Two s = add(p.e, mul(r, two(x, 2.8853900432586669922, 3.2734474483568488616e-08)));
+  Two s = add(p.e,
+              mul(r, two(x, 2.8853900432586669922, 3.2734474483568488616e-08)));
   return finishLog(x, add(s, x2 * r.x * t).total());
 }
 
@@ -252,8 +253,9 @@ static Num atanh(Num x) {
   Two m = scale(d, pow2(e.same(0) - e, x));
   Two r = divide(add(m, x.same(-1)), add(m, one));
   Two r2 = square(r);
-  Num t = horner(r2.x, {0.2392828464508056640625, 0.28518211841583251953125,
-                        0.400005877017974853515625, 0.666666686534881591796875});
+  Num t =
+      horner(r2.x, {0.2392828464508056640625, 0.28518211841583251953125,
+                    0.400005877017974853515625, 0.666666686534881591796875});
   Two s = quickAdd(ln2Times(toNum(e, x)), scale(r, 2));
   s = quickAdd(s, mul(mul(r2, r), t));
   Num z = select(y == 1.0, kInf, s.total() * 0.5);
@@ -271,11 +273,12 @@ static Num pow(Num x, Num y) {
              half.trunc().compare(arith::CmpFPredicate::UNE, half);
   Num z = expOf(mul(logPair(size), y));
   z = select(z.isNan(), kInf, z);
-  z = z * select(x > 0.0, one,
-                 select(whole, select(odd, -1.0, one), x.same(kNaN)));
+  z = z *
+      select(x > 0.0, one, select(whole, select(odd, -1.0, one), x.same(kNaN)));
   Num grows = mulSign(size - one, y);
   z = select(y.isInf(),
-             select(grows < 0.0, 0.0, select(grows == 0.0, one, x.same(kInf))), z);
+             select(grows < 0.0, 0.0, select(grows == 0.0, one, x.same(kInf))),
+             z);
   Bool zero = x == 0.0;
   Num end = select(y.isNegative() ^ zero, 0.0, x.same(kInf));
   z = select(x.isInf() | zero, mulSign(end, select(odd, x, one)), z);
@@ -318,7 +321,8 @@ static Angle reduce(Num x, double unit, double offset) {
   Num d{&m, m.make<arith::ExtFOp>(wide, x.v)};
   Bool large = x.abs() >= 0x1p52, huge = x.abs() >= 0x1p90;
   auto part = [&](unsigned i) {
-    return d * select(huge, table[2][i], select(large, table[1][i], d.same(table[0][i])));
+    return d * select(huge, table[2][i],
+                      select(large, table[1][i], d.same(table[0][i])));
   };
   auto modulo2 = [&](Num p) { return fma((p * 0.5).rint(), -2, p); };
   Num p0 = modulo2(part(0)), p1 = modulo2(part(1)), p2 = part(2);
@@ -339,8 +343,9 @@ static Angle reduce(Num x, double unit, double offset) {
 /// sin r for r up to pi / 2.
 static Num sineOf(Two r) {
   Two s = square(r);
-  Num u = horner(s.x, {2.6083159809786593541503e-06, -0.0001981069071916863322258,
-                       0.00833307858556509017944336});
+  Num u =
+      horner(s.x, {2.6083159809786593541503e-06, -0.0001981069071916863322258,
+                   0.00833307858556509017944336});
   Two t = quickAdd(u.same(-0.166666597127914428710938), u * s.x);
   return mulTotal(r, quickAdd(u.same(1), mul(t, s)));
 }
@@ -365,9 +370,10 @@ static Num tan(Num x) {
   Int flip = oddSign(a.n);
   Two r{fromBits(a.r.x.bits() ^ flip, x), fromBits(a.r.y.bits() ^ flip, x)};
   Two s = normalize(square(r));
-  Num u = horner(s.x, {0.00446636462584137916564941, -8.3920182078145444393158e-05,
-                       0.0109639242291450500488281, 0.0212360303848981857299805,
-                       0.0540687143802642822265625});
+  Num u =
+      horner(s.x, {0.00446636462584137916564941, -8.3920182078145444393158e-05,
+                   0.0109639242291450500488281, 0.0212360303848981857299805,
+                   0.0540687143802642822265625});
   Two t = quickAdd(u.same(0.133325666189193725585938), u * s.x);
   t = quickAdd(u.same(0.33333361148834228515625), mul(s, t));
   t = mul(r, quickAdd(u.same(1), mul(t, s)));
@@ -385,10 +391,10 @@ static Num asin(Num x) {
   Num u = horner(x2, {0.4197454825e-1, 0.2424046025e-1, 0.4547423869e-1,
                       0.7495029271e-1, 0.1666677296e+0});
   u = u * (x2 * r.x);
-  Two y = quickSub(quickSub(two(x, 3.1415927410125732422 / 4,
-                                -8.7422776573475857731e-08 / 4),
-                            r),
-                   u);
+  Two y = quickSub(
+      quickSub(
+          two(x, 3.1415927410125732422 / 4, -8.7422776573475857731e-08 / 4), r),
+      u);
   return mulSign(select(small, u + r.x, y.total() * 2.0), x);
 }
 
@@ -397,13 +403,15 @@ static Num angleOf(Num y, Num x) {
   Bool left = x < 0.0;
   Num size = x.abs();
   Bool steep = size < y;
-  Two s = select(steep, Two(-size), Two(y)), t = select(steep, Two(y), Two(size));
+  Two s = select(steep, Two(-size), Two(y)),
+      t = select(steep, Two(y), Two(size));
   s = divide(s, t);
   t = normalize(square(s));
-  Num u = horner(t.x, {-0.00176397908944636583328247, 0.0107900900766253471374512,
-                       -0.0309564601629972457885742, 0.0577365085482597351074219,
-                       -0.0838950723409652709960938, 0.109463557600975036621094,
-                       -0.142626821994781494140625, 0.199983194470405578613281});
+  Num u =
+      horner(t.x, {-0.00176397908944636583328247, 0.0107900900766253471374512,
+                   -0.0309564601629972457885742, 0.0577365085482597351074219,
+                   -0.0838950723409652709960938, 0.109463557600975036621094,
+                   -0.142626821994781494140625, 0.199983194470405578613281});
   t = mul(t, quickAdd(u.same(-0.333332866430282592773438), u * t.x));
   t = mul(s, quickAdd(u.same(1), t));
   Num q = select(left, -2.0, x.same(0)) + select(steep, 1.0, x.same(0));

@@ -29,7 +29,8 @@ Int Int::same(int64_t value) const {
 }
 
 Num Num::same(double value) const {
-  return {m, m->constant(v.getType(), m->builder.getFloatAttr(element(), value))};
+  return {m,
+          m->constant(v.getType(), m->builder.getFloatAttr(element(), value))};
 }
 
 Int Num::bits() const {

@@ -44,9 +44,15 @@ struct Maker {
 struct Bool {
   const Maker *m;
   mlir::Value v;
-  Bool operator&(Bool b) const { return {m, m->make<mlir::arith::AndIOp>(v, b.v)}; }
-  Bool operator|(Bool b) const { return {m, m->make<mlir::arith::OrIOp>(v, b.v)}; }
-  Bool operator^(Bool b) const { return {m, m->make<mlir::arith::XOrIOp>(v, b.v)}; }
+  Bool operator&(Bool b) const {
+    return {m, m->make<mlir::arith::AndIOp>(v, b.v)};
+  }
+  Bool operator|(Bool b) const {
+    return {m, m->make<mlir::arith::OrIOp>(v, b.v)};
+  }
+  Bool operator^(Bool b) const {
+    return {m, m->make<mlir::arith::XOrIOp>(v, b.v)};
+  }
 };
 
 /// Integers, as wide as the numbers they come from.
@@ -54,19 +60,36 @@ struct Int {
   const Maker *m;
   mlir::Value v;
   Int same(int64_t value) const;
-  Int operator+(Int b) const { return {m, m->make<mlir::arith::AddIOp>(v, b.v)}; }
-  Int operator-(Int b) const { return {m, m->make<mlir::arith::SubIOp>(v, b.v)}; }
-  Int operator&(Int b) const { return {m, m->make<mlir::arith::AndIOp>(v, b.v)}; }
-  Int operator|(Int b) const { return {m, m->make<mlir::arith::OrIOp>(v, b.v)}; }
-  Int operator^(Int b) const { return {m, m->make<mlir::arith::XOrIOp>(v, b.v)}; }
+  Int operator+(Int b) const {
+    return {m, m->make<mlir::arith::AddIOp>(v, b.v)};
+  }
+  Int operator-(Int b) const {
+    return {m, m->make<mlir::arith::SubIOp>(v, b.v)};
+  }
+  Int operator&(Int b) const {
+    return {m, m->make<mlir::arith::AndIOp>(v, b.v)};
+  }
+  Int operator|(Int b) const {
+    return {m, m->make<mlir::arith::OrIOp>(v, b.v)};
+  }
+  Int operator^(Int b) const {
+    return {m, m->make<mlir::arith::XOrIOp>(v, b.v)};
+  }
   Int operator+(int64_t b) const { return *this + same(b); }
   Int operator-(int64_t b) const { return *this - same(b); }
   Int operator&(int64_t b) const { return *this & same(b); }
-  Int operator<<(int64_t n) const { return {m, m->make<mlir::arith::ShLIOp>(v, same(n).v)}; }
-  Int operator>>(int64_t n) const { return {m, m->make<mlir::arith::ShRSIOp>(v, same(n).v)}; }
-  Int shiftRightUnsigned(int64_t n) const { return {m, m->make<mlir::arith::ShRUIOp>(v, same(n).v)}; }
+  Int operator<<(int64_t n) const {
+    return {m, m->make<mlir::arith::ShLIOp>(v, same(n).v)};
+  }
+  Int operator>>(int64_t n) const {
+    return {m, m->make<mlir::arith::ShRSIOp>(v, same(n).v)};
+  }
+  Int shiftRightUnsigned(int64_t n) const {
+    return {m, m->make<mlir::arith::ShRUIOp>(v, same(n).v)};
+  }
   Bool operator==(int64_t b) const {
-    return {m, m->make<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::eq, v, same(b).v)};
+    return {m, m->make<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::eq, v,
+                                            same(b).v)};
   }
 };
 
@@ -85,10 +108,18 @@ struct Num {
   int64_t signBit() const { return width() == 32 ? INT32_MIN : INT64_MIN; }
   Num same(double value) const;
 
-  Num operator+(Num b) const { return {m, m->make<mlir::arith::AddFOp>(v, b.v)}; }
-  Num operator-(Num b) const { return {m, m->make<mlir::arith::SubFOp>(v, b.v)}; }
-  Num operator*(Num b) const { return {m, m->make<mlir::arith::MulFOp>(v, b.v)}; }
-  Num operator/(Num b) const { return {m, m->make<mlir::arith::DivFOp>(v, b.v)}; }
+  Num operator+(Num b) const {
+    return {m, m->make<mlir::arith::AddFOp>(v, b.v)};
+  }
+  Num operator-(Num b) const {
+    return {m, m->make<mlir::arith::SubFOp>(v, b.v)};
+  }
+  Num operator*(Num b) const {
+    return {m, m->make<mlir::arith::MulFOp>(v, b.v)};
+  }
+  Num operator/(Num b) const {
+    return {m, m->make<mlir::arith::DivFOp>(v, b.v)};
+  }
   Num operator-() const { return {m, m->make<mlir::arith::NegFOp>(v)}; }
   Num operator+(double b) const { return *this + same(b); }
   Num operator-(double b) const { return *this - same(b); }
@@ -96,9 +127,15 @@ struct Num {
   Bool compare(mlir::arith::CmpFPredicate how, Num b) const {
     return {m, m->make<mlir::arith::CmpFOp>(how, v, b.v)};
   }
-  Bool operator<(Num b) const { return compare(mlir::arith::CmpFPredicate::OLT, b); }
-  Bool operator<=(Num b) const { return compare(mlir::arith::CmpFPredicate::OLE, b); }
-  Bool operator==(Num b) const { return compare(mlir::arith::CmpFPredicate::OEQ, b); }
+  Bool operator<(Num b) const {
+    return compare(mlir::arith::CmpFPredicate::OLT, b);
+  }
+  Bool operator<=(Num b) const {
+    return compare(mlir::arith::CmpFPredicate::OLE, b);
+  }
+  Bool operator==(Num b) const {
+    return compare(mlir::arith::CmpFPredicate::OEQ, b);
+  }
   Bool operator<(double b) const { return *this < same(b); }
   Bool operator>(double b) const { return same(b) < *this; }
   Bool operator>=(double b) const { return same(b) <= *this; }
@@ -131,8 +168,12 @@ inline Num fnma(Num a, Num b, Num c) { return fma(-a, b, c); }
 inline Num select(Bool when, Num a, Num b) {
   return {a.m, a.m->make<mlir::arith::SelectOp>(when.v, a.v, b.v)};
 }
-inline Num select(Bool when, double a, Num b) { return select(when, b.same(a), b); }
-inline Num select(Bool when, Num a, double b) { return select(when, a, a.same(b)); }
+inline Num select(Bool when, double a, Num b) {
+  return select(when, b.same(a), b);
+}
+inline Num select(Bool when, Num a, double b) {
+  return select(when, a, a.same(b));
+}
 inline Int select(Bool when, Int a, Int b) {
   return {a.m, a.m->make<mlir::arith::SelectOp>(when.v, a.v, b.v)};
 }
