@@ -86,7 +86,9 @@ def make_module(names, binary):
     """A module that returns each of `names` of its arguments."""
     calls = ", ".join(f"torch.{name}(x{', y' if binary else ''})"
                       for name in names)
-    module = torch.jit.ScriptModule()
+    # A class of its own, as a class has one `forward`.
+    kind = "Binary" if binary else "Unary"
+    module = type(kind, (torch.jit.ScriptModule,), {})()
     module.define(f"def forward(self, x: Tensor, y: Tensor):\n"
                   f"    return ({calls},)\n")
     return module
