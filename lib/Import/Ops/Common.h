@@ -38,8 +38,9 @@ bool isFloatType(mlir::Type t);
 
 /// Applies `body` to the tensors, cast to `dtype` and broadcast. The result of
 /// `body` is of dtype `result`, or of the compute type of it, and is cast.
+/// Operand `exactAt` is not rounded to a half first if it is a scalar.
 Py pointwise(Call &c, llvm::ArrayRef<TensorRef> inputs, DType dtype, DType result,
-             llvm::function_ref<mlir::Value(mlir::ValueRange)> body);
+             llvm::function_ref<mlir::Value(mlir::ValueRange)> body, int exactAt = -1);
 /// Unary float function; integers become the default dtype.
 Py unaryFloat(Call &c, llvm::function_ref<mlir::Value(mlir::Value)> body);
 

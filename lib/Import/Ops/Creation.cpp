@@ -151,18 +151,22 @@ static Results linspaceOp(Call &c) {
   auto bound = [&](const Py &v) { return c.in.castScalar(c.in.scalar(v, dtype), dtype, acc); };
   mlir::Value p = bound(start), q = bound(end);
   mlir::Value count = c.in.number(p, (double)std::max<int64_t>(steps - 1, 1));
-  mlir::Value step = arith::DivFOp::create(b, arith::SubFOp::create(b, q, p), count);
+  // Halves are rounded after each step.
+  auto round = [&](mlir::Value v) {
+    return isFloating(dtype) ? c.in.castScalar(c.in.castScalar(v, acc, dtype), dtype, acc) : v;
+  };
+  mlir::Value step = round(arith::DivFOp::create(b, round(arith::SubFOp::create(b, q, p)), count));
   // From the front in the first half and from the back in the second one.
   mlir::Value v = c.in.generate({b.getIndexAttr(steps)}, elementType(b.getContext(), dtype), [&](ValueRange ids) {
     mlir::Value half = arith::ConstantIndexOp::create(b, steps / 2);
     mlir::Value front = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, ids[0], half);
     mlir::Value last = arith::ConstantIndexOp::create(b, steps - 1);
     auto number = [&](mlir::Value i) {
-      return c.in.castScalar(arith::IndexCastOp::create(b, b.getI64Type(), i), DType::Int64, acc);
+      return round(c.in.castScalar(arith::IndexCastOp::create(b, b.getI64Type(), i), DType::Int64, acc));
     };
-    mlir::Value lo = arith::AddFOp::create(b, p, arith::MulFOp::create(b, step, number(ids[0])));
+    mlir::Value lo = arith::AddFOp::create(b, p, round(arith::MulFOp::create(b, step, number(ids[0]))));
     mlir::Value back = number(arith::SubIOp::create(b, last, ids[0]));
-    mlir::Value hi = arith::SubFOp::create(b, q, arith::MulFOp::create(b, step, back));
+    mlir::Value hi = arith::SubFOp::create(b, q, round(arith::MulFOp::create(b, step, back)));
     mlir::Value r = steps == 1 ? p : arith::SelectOp::create(b, front, lo, hi).getResult();
     return c.in.castScalar(r, acc, dtype);
   });

@@ -100,13 +100,11 @@ SmallVector<int64_t> import::dimsArg(Call &c, const TensorRef &t, StringRef name
 }
 
 Py import::pointwise(Call &c, ArrayRef<TensorRef> inputs, DType dtype, DType result,
-                     llvm::function_ref<mlir::Value(ValueRange)> body) {
+                     llvm::function_ref<mlir::Value(ValueRange)> body, int exactAt) {
   DType compute = computeType(dtype);
   SmallVector<mlir::Value> values;
-  for (const TensorRef &t : inputs) {
-    // A number is not rounded to half first: it is used as float32.
-    bool isScalar = t->wrappedNumber || t->rank() == 0;
-    DType first = compute != dtype && !isScalar ? dtype : t->dtype;
+  for (auto [i, t] : llvm::enumerate(inputs)) {
+    DType first = (int)i == exactAt && t->rank() == 0 ? t->dtype : dtype;
     mlir::Value v = c.in.convert(c.in.read(t), t->dtype, first);
     values.push_back(c.in.convert(v, first, compute));
   }
@@ -160,15 +158,8 @@ static Py addScaled(Call &c, bool subtract) {
       return arith::OrIOp::create(b, x, y);
     if (!isOne(alpha)) {
       // PyTorch's kernel: fma(other, alpha, self).
-      mlir::Value s = c.in.scalar(alpha, computeType(p.dtype));
-      if (auto type = dyn_cast<RankedTensorType>(x.getType())) {
-        if (alpha.isStatic())
-          s = c.in.number(x, alpha.kind == Py::Float ? alpha.f : (double)alpha.i);
-        else
-          s = c.in.broadcastTo(tensor::FromElementsOp::create(
-                                   b, RankedTensorType::get({}, type.getElementType()), s),
-                               c.in.sizesOf(x));
-      }
+      mlir::Value s = c.in.splat(ArrayRef<Dim>(), p.dtype, alpha);
+      s = c.in.broadcastTo(c.in.convert(s, p.dtype, computeType(p.dtype)), c.in.sizesOf(x));
       if (isFloat) {
         if (subtract)
           s = arith::NegFOp::create(b, s);
@@ -198,7 +189,7 @@ static Results mulOp(Call &c) {
     if (isFloating(p.dtype))
       return arith::MulFOp::create(c.in.b, v[0], v[1]);
     return arith::MulIOp::create(c.in.b, v[0], v[1]);
-  })};
+  }, 1)};
 }
 
 /// Integer division by zero is an error in PyTorch.
@@ -221,13 +212,14 @@ static void checkDivisors(Call &c, const TensorRef &t) {
   c.in.runtimeAssert(arith::XOrIOp::create(b, bad.ssa, one), "ZeroDivisionError");
 }
 
-static mlir::Value floorFloat(Call &c, mlir::Value a, mlir::Value d) {
+static mlir::Value floorFloat(Call &c, mlir::Value a, mlir::Value d,
+                              llvm::function_ref<mlir::Value(mlir::Value)> round) {
   // PyTorch's div_floor_floating.
   auto &b = c.in.b;
   using P = arith::CmpFPredicate;
   mlir::Value zero = c.in.number(a, 0), one = c.in.number(a, 1), half = c.in.number(a, 0.5);
   mlir::Value mod = arith::RemFOp::create(b, a, d);
-  mlir::Value div = arith::DivFOp::create(b, arith::SubFOp::create(b, a, mod), d);
+  mlir::Value div = round(arith::DivFOp::create(b, round(arith::SubFOp::create(b, a, mod)), d));
   mlir::Value fix = arith::AndIOp::create(
       b, arith::CmpFOp::create(b, P::UNE, mod, zero),
       arith::XOrIOp::create(b, arith::CmpFOp::create(b, P::OLT, d, zero),
@@ -236,7 +228,7 @@ static mlir::Value floorFloat(Call &c, mlir::Value a, mlir::Value d) {
   mlir::Value floor = math::FloorOp::create(b, div);
   mlir::Value up = arith::CmpFOp::create(b, P::OGT, arith::SubFOp::create(b, div, floor), half);
   floor = arith::SelectOp::create(b, up, arith::AddFOp::create(b, floor, one), floor);
-  mlir::Value quotient = arith::DivFOp::create(b, a, d);
+  mlir::Value quotient = round(arith::DivFOp::create(b, a, d));
   mlir::Value signedZero = math::CopySignOp::create(b, zero, quotient);
   mlir::Value r = arith::SelectOp::create(
       b, arith::CmpFOp::create(b, P::UNE, div, zero), floor, signedZero);
@@ -257,7 +249,7 @@ static Results divOp(Call &c) {
     DType dtype = toFloat(p.dtype);
     return {pointwise(c, {p.a, p.b}, dtype, dtype, [&](ValueRange v) -> mlir::Value {
       return arith::DivFOp::create(b, v[0], v[1]);
-    })};
+    }, 1)};
   }
   if (p.dtype == DType::Bool)
     c.in.fail("div with rounding_mode is not implemented for bool");
@@ -267,10 +259,16 @@ static Results divOp(Call &c) {
               "'floor' but found '" + mode.s + "'");
   if (isFloating(p.dtype))
     return {pointwise(c, {p.a, p.b}, p.dtype, p.dtype, [&](ValueRange v) -> mlir::Value {
+      // Halves are rounded after each step, but for a scalar divisor.
+      bool isScalar = p.b->rank() == 0;
+      auto round = [&](mlir::Value x) {
+        DType compute = computeType(p.dtype);
+        return isScalar ? x : c.in.convert(c.in.convert(x, compute, p.dtype), p.dtype, compute);
+      };
       if (isFloor)
-        return floorFloat(c, v[0], v[1]);
-      return math::TruncOp::create(b, arith::DivFOp::create(b, v[0], v[1]));
-    })};
+        return floorFloat(c, v[0], v[1], round);
+      return math::TruncOp::create(b, round(arith::DivFOp::create(b, v[0], v[1])));
+    }, 1)};
   checkDivisors(c, p.b);
   bool isU = isUnsigned(p.dtype);
   return {pointwise(c, {p.a, p.b}, p.dtype, p.dtype, [&](ValueRange v) -> mlir::Value {
@@ -729,7 +727,7 @@ template <bool isDiv> static Results addcOp(Call &c) {
     if (isDiv)
       return arith::AddFOp::create(b, v[0], arith::DivFOp::create(b, x, v[2]));
     return math::FmaOp::create(b, x, v[2], v[0]);
-  })};
+  }, 3)};
 }
 
 ArrayRef<OpRow> import::pointwiseOps() {

@@ -85,16 +85,16 @@ def aten_hypot(self: Tensor, other: Tensor) -> Tensor:
 # aten/src/ATen/native/cpu/BinaryOpsKernel.cpp
 def aten_logaddexp(self: Tensor, other: Tensor) -> Tensor:
     dtype = torch.result_type(self, other)
-    a = self.to(aten_evox_compute(dtype))
-    b = other.to(aten_evox_compute(dtype))
+    a = self.to(dtype).to(aten_evox_compute(dtype))
+    b = other.to(dtype).to(aten_evox_compute(dtype))
     r = torch.maximum(a, b) + (-(a - b).abs()).exp().log1p()
     return torch.where((a == b) & torch.isinf(a), a, r).to(dtype)
 
 
 def aten_logaddexp2(self: Tensor, other: Tensor) -> Tensor:
     dtype = torch.result_type(self, other)
-    a = self.to(aten_evox_compute(dtype))
-    b = other.to(aten_evox_compute(dtype))
+    a = self.to(dtype).to(aten_evox_compute(dtype))
+    b = other.to(dtype).to(aten_evox_compute(dtype))
     r = aten_evox_horner((-(a - b).abs()).exp2().log1p(), torch.full_like(a, 1.4426950408889634), 0.0)
     r = torch.maximum(a, b) + r
     return torch.where((a == b) & torch.isinf(a), a, r).to(dtype)
@@ -113,18 +113,18 @@ def aten_logit(self: Tensor, eps: Optional[float] = None) -> Tensor:
 
 def aten_xlogy(self: Tensor, other: Tensor) -> Tensor:
     dtype = aten_evox_dtype2(self, other)
-    x = self.to(aten_evox_compute(dtype))
-    y = other.to(aten_evox_compute(dtype))
+    x = self.to(dtype)
+    y = other.to(dtype)
     r = torch.where(x == 0, torch.zeros_like(x), x * y.log())
-    return torch.where(torch.isnan(y), y, r).to(dtype)
+    return torch.where(torch.isnan(y), y, r)
 
 
 def aten_special_xlog1py(self: Tensor, other: Tensor) -> Tensor:
     dtype = aten_evox_dtype2(self, other)
-    x = self.to(aten_evox_compute(dtype))
-    y = other.to(aten_evox_compute(dtype))
+    x = self.to(dtype)
+    y = other.to(dtype)
     r = torch.where(x == 0, torch.zeros_like(x), x * y.log1p())
-    return torch.where(torch.isnan(y), y, r).to(dtype)
+    return torch.where(torch.isnan(y), y, r)
 
 
 def aten_heaviside(self: Tensor, values: Tensor) -> Tensor:
