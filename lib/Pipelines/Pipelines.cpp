@@ -59,6 +59,7 @@ void evox::buildToLinalgPipeline(OpPassManager &pm, const PipelineOptions &) {
 }
 
 void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.nest<func::FuncOp>().addPass(createEvoxLowerSwitches());
   pm.addPass(createEvoxAddDestinations());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;

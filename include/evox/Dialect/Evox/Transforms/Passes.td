@@ -63,6 +63,17 @@ def EvoxAddDestinations : Pass<"evox-add-destinations", "::mlir::ModuleOp"> {
                            "::mlir::linalg::LinalgDialect"];
 }
 
+def EvoxLowerSwitches : Pass<"evox-lower-switches", "::mlir::func::FuncOp"> {
+  let summary = "scf.index_switch becomes a chain of scf.if";
+  let description = [{
+    One-shot bufferization of MLIR 22 does not see that the result of
+    `scf.index_switch` may be what its default region yields, and then writes in
+    place into memory that is still needed. With `scf.if` it does see that.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def EvoxDropWrittenResults
     : Pass<"evox-drop-written-results", "::mlir::func::FuncOp"> {
   let summary = "Entry points don't return what they wrote into its destination";
