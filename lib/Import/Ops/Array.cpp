@@ -63,6 +63,8 @@ static Results catOp(Call &c) {
   mlir::Value out = c.in.empty(sizes, elementType(b.getContext(), dtype));
   Dim at = b.getIndexAttr(0);
   for (const TensorRef &t : parts) {
+    if (llvm::any_of(t->sizes, [&](Dim d) { return c.in.staticDim(d) == 0; }))
+      continue; // adds nothing, and its place may lie behind the end
     SmallVector<Dim> offsets(rank, b.getIndexAttr(0)), strides(rank, b.getIndexAttr(1));
     offsets[dim] = at;
     mlir::Value v = c.in.convert(c.in.read(t), t->dtype, dtype);

@@ -110,6 +110,8 @@ static std::vector<Py> nonzeroColumns(Call &c, const TensorRef &t) {
   return columns;
 }
 static Results nonzeroNumpy(Call &c) {
+  if (c.tensor(0)->rank() == 0)
+    c.args[0] = c.in.makeValue(c.in.reshape(c.in.read(c.tensor(0)), {c.in.b.getIndexAttr(1)}), c.tensor(0)->dtype);
   return {Py::ofItems(Py::List, nonzeroColumns(c, c.tensor(0)), "List[Tensor]")};
 }
 
@@ -279,6 +281,8 @@ static Results indexPutOp(Call &c) { return {indexPut(c)}; }
 static Results takeAlong(Call &c) { // gather
   TensorRef self = c.tensor(0), index = c.tensor("index");
   int64_t dim = c.in.normalizeDim(c.integer("dim"), self->rank());
+  if (index->type.hasStaticShape() && index->type.getNumElements() == 0)
+    return {c.in.makeValue(c.in.empty(index->sizes, self->type.getElementType()), self->dtype)};
   if (std::max<int64_t>(self->rank(), 1) != std::max<int64_t>(index->rank(), 1))
     c.in.fail("Index tensor must have the same number of dimensions as input tensor");
   if (index->dtype != DType::Int64 && index->dtype != DType::Int32)

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Views.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace evox;
@@ -235,6 +236,29 @@ Results import::unbindOp(Call &c) {
   for (Py &v : all.list())
     v = Py::of(dropDim(c, v.tensor, dim));
   return {all};
+}
+
+/// Places in a tensor: they have to be known.
+Results import::splitAtTensorOp(Call &c) {
+  TensorRef t = c.tensor(1);
+  DenseIntElementsAttr places;
+  std::vector<Py> list;
+  if (matchPattern(c.in.read(t), m_Constant(&places))) {
+    for (const APInt &i : places.getValues<APInt>())
+      list.push_back(Py::ofInt(i.getSExtValue()));
+  } else if (t->rank() == 0 || t->type.isDynamicDim(0)) {
+    c.in.failStatic("the number of parts in tensor_split");
+  } else {
+    for (int64_t i = 0, n = t->type.getDimSize(0); i < n; ++i)
+      list.push_back(c.in.item(c.in.callOp("select", {c.args[1], Py::ofInt((int64_t)0), Py::ofInt(i)},
+                                           {"self", "dim", "index"})[0].tensor));
+  }
+  if (t->rank() == 0)
+    return c.in.callOp("tensor_split.sections", {c.args[0], list[0], c.args[2]},
+                       {"self", "sections", "dim"});
+  return c.in.callOp("tensor_split.indices",
+                     {c.args[0], Py::ofItems(Py::List, std::move(list), "List[int]"), c.args[2]},
+                     {"self", "indices", "dim"});
 }
 
 /// A view that addresses the row-major elements of a static tensor.

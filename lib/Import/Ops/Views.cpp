@@ -500,6 +500,7 @@ ArrayRef<OpRow> import::viewOps() {
       {"broadcast_tensors", broadcastTensorsOp},
       {"select", selectOp}, {"slice", sliceOp}, {"narrow", narrowOp},
       {"split", splitOp}, {"split_with_sizes", splitOp}, {"chunk", chunkOp},
+      {"tensor_split.tensor_indices_or_sections", splitAtTensorOp},
       {"unbind", unbindOp}, {"diagonal", diagonalOp}, {"unfold", unfoldOp},
       {"as_strided", asStridedOp},
       {"size", sizeOp}, {"dim", rankOp}, {"numel", numelOp}, {"stride", strideOp},

@@ -22,6 +22,7 @@ Results selectOp(Call &c);
 Results sliceOp(Call &c);
 Results narrowOp(Call &c);
 Results splitOp(Call &c);
+Results splitAtTensorOp(Call &c);
 Results chunkOp(Call &c);
 Results unbindOp(Call &c);
 Results diagonalOp(Call &c);

@@ -59,15 +59,6 @@ def aten_tensor_split__indices(self: Tensor, indices: List[int], dim: int = 0) -
     return out
 
 
-def aten_tensor_split__tensor_indices_or_sections(self: Tensor, tensor_indices_or_sections: Tensor, dim: int = 0) -> List[Tensor]:
-    if tensor_indices_or_sections.dim() == 0:
-        return aten_tensor_split__sections(self, int(tensor_indices_or_sections), dim)
-    indices: List[int] = []
-    for i in range(tensor_indices_or_sections.size(0)):
-        indices.append(int(tensor_indices_or_sections[i]))
-    return aten_tensor_split__indices(self, indices, dim)
-
-
 def aten__even_split(self: Tensor, sections: int, dim: int) -> List[Tensor]:
     assert sections > 0 and self.size(dim) % sections == 0, "torch.hsplit, vsplit and dsplit attempted to split along a dimension whose size is not divisible by the split_size"
     return aten_tensor_split__sections(self, sections, dim)
@@ -314,19 +305,21 @@ def aten_column_stack(tensors: List[Tensor]) -> Tensor:
 
 def aten__chunk_cat(tensors: List[Tensor], dim: int, num_chunks: int) -> Tensor:
     rows: List[Tensor] = []
+    assert num_chunks > 0, "_chunk_cat expects positive num_chunks"
+    first = dim if dim >= 0 else dim + tensors[0].dim()
     for t in tensors:
-        n = t.size(dim)
+        n = t.size(first)
         m = (n + num_chunks - 1) // num_chunks
         pad = m * num_chunks - n
         shape: List[int] = []
         for d in range(t.dim()):
-            shape.append(pad if d == dim else t.size(d))
-        full = torch.cat([t, torch.zeros(shape, dtype=t.dtype)], dim)
+            shape.append(pad if d == first else t.size(d))
+        full = torch.cat([t, torch.zeros(shape, dtype=t.dtype)], first)
         lead: List[int] = []
-        for d in range(dim):
+        for d in range(first):
             lead.append(t.size(d))
         rows.append(full.reshape(lead + [num_chunks, -1]))
-    return torch.cat(rows, dim + 1)
+    return torch.cat(rows, first + 1)
 
 
 # aten/src/ATen/native/TensorFactories.cpp: row by row
