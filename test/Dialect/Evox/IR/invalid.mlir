@@ -208,8 +208,8 @@ evox.module @M {
 // -----
 
 evox.module @M {
-  // expected-error @+1 {{'evox.state' op element 0 of type 'tensor<f32>' does not fit '!evox.list<tensor<?xf32>>'}}
-  evox.state mutable @l "l" : !evox.list<tensor<?xf32>> elements [dense<0.0> : tensor<f32>]
+  // expected-error @+1 {{'evox.state' op element 0 of type 'tensor<3xf64>' does not fit '!evox.list<tensor<?xf32>>'}}
+  evox.state mutable @l "l" : !evox.list<tensor<?xf32>> elements [dense<0.0> : tensor<3xf64>]
 }
 
 // -----
