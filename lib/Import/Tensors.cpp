@@ -256,6 +256,9 @@ TensorRef Interpreter::makeView(const TensorRef &t, View view) {
 mlir::Value Interpreter::applyView(const View &view, mlir::Value base) {
   switch (view.kind) {
   case View::Slice:
+    // The verifier takes no offset into a dimension of size 0.
+    if (view.result.hasStaticShape() && view.result.getNumElements() == 0)
+      return empty(view.sizes, view.result.getElementType());
     return tensor::ExtractSliceOp::create(b, view.result, base, view.offsets,
                                           view.sizes, view.strides);
   case View::Permute:
@@ -283,6 +286,8 @@ mlir::Value Interpreter::writeView(const View &view, mlir::Value base,
                                    mlir::Value value) {
   switch (view.kind) {
   case View::Slice:
+    if (view.result.hasStaticShape() && view.result.getNumElements() == 0)
+      return base;
     return tensor::InsertSliceOp::create(b, value, base, view.offsets,
                                          view.sizes, view.strides);
   case View::Permute: {
@@ -554,6 +559,26 @@ TensorRef Interpreter::convert(const TensorRef &t, DType to) {
   return r;
 }
 
+/// What a chain of small ops on constants gives: a trace computes sizes by
+/// tensors.
+static Attribute foldedConstant(mlir::Value v, int depth = 0) {
+  Operation *op = v.getDefiningOp();
+  if (!op || depth > 16 || op->getNumRegions() || op->getNumResults() != 1)
+    return {};
+  if (auto constant = dyn_cast<arith::ConstantOp>(op))
+    return constant.getValue();
+  SmallVector<Attribute> operands;
+  for (mlir::Value operand : op->getOperands())
+    if (!operands.emplace_back(foldedConstant(operand, depth + 1)))
+      return {};
+  SmallVector<OpFoldResult> results;
+  if (operands.empty() || failed(op->fold(operands, results)) || results.size() != 1)
+    return {};
+  if (auto attr = dyn_cast<Attribute>(results[0]))
+    return attr;
+  return foldedConstant(cast<mlir::Value>(results[0]), depth + 1);
+}
+
 Py Interpreter::item(const TensorRef &t) {
   for (Dim d : t->sizes)
     if (staticDim(d) == ShapedType::kDynamic)
@@ -568,8 +593,8 @@ Py Interpreter::item(const TensorRef &t) {
            " elements cannot be converted to Scalar");
   mlir::Value v = read(t);
   DenseElementsAttr attr;
-  if (auto constant = v.getDefiningOp<arith::ConstantOp>())
-    attr = dyn_cast<DenseElementsAttr>(constant.getValue());
+  if (t->type.hasStaticShape())
+    attr = dyn_cast_or_null<DenseElementsAttr>(foldedConstant(v));
   if (isComplex(t->dtype))
     fail("complex tensors are not supported");
   if (attr && attr.isSplat()) {

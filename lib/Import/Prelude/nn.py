@@ -198,6 +198,11 @@ def aten__group_norm(input: Tensor, weight: Optional[Tensor], bias: Optional[Ten
     c = input.size(1)
     assert c % num_groups == 0, "Expected number of channels in input to be divisible by num_groups"
     x = aten__widen(input)
+    if input.numel() == 0:
+        stats = torch.zeros([n, num_groups], dtype=input.dtype)
+        if n > 0:
+            return input.clone(), stats, stats + float("nan")
+        return input.clone(), stats, stats
     g = x.reshape([n, num_groups, -1])
     mean = g.mean([-1], True)
     centred = g - mean
@@ -570,3 +575,23 @@ def aten_upsample_bicubic2d__vec(input: Tensor, output_size: Optional[List[int]]
         return input.clone()
     r = aten__cubic_resize(aten__widen(input), 3, sizes[1], align_corners, aten__axis_scale(scale_factors, 1))
     return aten__cubic_resize(r, 2, sizes[0], align_corners, aten__axis_scale(scale_factors, 0)).to(input.dtype)
+
+
+def aten__upsample_nearest_exact1d(self: Tensor, output_size: List[int], scales: Optional[float] = None) -> Tensor:
+    return aten__nearest_all(self, output_size, aten__one_scale(scales), True)
+
+
+def aten__upsample_nearest_exact2d(self: Tensor, output_size: List[int], scales_h: Optional[float] = None, scales_w: Optional[float] = None) -> Tensor:
+    return aten__nearest_all(self, output_size, aten__two_scales(scales_h, scales_w), True)
+
+
+def aten__upsample_nearest_exact3d(self: Tensor, output_size: List[int], scales_d: Optional[float] = None, scales_h: Optional[float] = None, scales_w: Optional[float] = None) -> Tensor:
+    return aten__nearest_all(self, output_size, aten__three_scales(scales_d, scales_h, scales_w), True)
+
+
+def aten_upsample_trilinear3d(self: Tensor, output_size: List[int], align_corners: bool, scales_d: Optional[float] = None, scales_h: Optional[float] = None, scales_w: Optional[float] = None) -> Tensor:
+    return aten__linear_all(self, output_size, align_corners, aten__three_scales(scales_d, scales_h, scales_w))
+
+
+def aten_upsample_bicubic2d(self: Tensor, output_size: List[int], align_corners: bool, scales_h: Optional[float] = None, scales_w: Optional[float] = None) -> Tensor:
+    return aten_upsample_bicubic2d__vec(self, output_size, align_corners, aten__two_scales(scales_h, scales_w))
