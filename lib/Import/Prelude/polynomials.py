@@ -151,7 +151,7 @@ def aten_evox_hermite(y: Tensor, first: Tensor, step: int, n: Tensor) -> Tensor:
     k = 1
     d = torch.where(n > limit, torch.zeros_like(n), n)
     while bool((d > k).any()):
-        r = y * q - torch.full_like(y, 1.0) * (step * k) * p
+        r = torch.addcmul(-((step * k) * p), y, q)
         busy = d > k
         p = torch.where(busy, q, p)
         q = torch.where(busy, r, q)
@@ -180,7 +180,7 @@ def aten_evox_laguerre(y: Tensor, n: Tensor) -> Tensor:
     q = 1 - y
     k = 1
     while bool((n > k).any()):
-        r = (((k + k) + (1 - y)) * q - k * p) / (k + 1)
+        r = torch.addcmul(-(k * p), (k + k) + (1 - y), q) / (k + 1)
         busy = (n > k) & ~torch.isnan(q)
         p = torch.where(busy, q, p)
         q = torch.where(busy, r, q)
@@ -194,7 +194,7 @@ def aten_evox_legendre(y: Tensor, n: Tensor) -> Tensor:
     q = y
     k = 1
     while bool((n > k).any()):
-        r = ((k + k + 1) * y * q - k * p) / (k + 1)
+        r = torch.addcmul(-(k * p), (k + k + 1) * y, q) / (k + 1)
         busy = (n > k) & ~torch.isnan(q)
         p = torch.where(busy, q, p)
         q = torch.where(busy, r, q)
