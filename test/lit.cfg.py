@@ -7,7 +7,7 @@ import lit.formats
 
 config.name = "evox"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir", ".test"]
+config.suffixes = [".mlir", ".test", ".ts"]
 config.excludes = ["Inputs", "python", "e2e"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.evox_binary_dir, "test")

@@ -135,12 +135,12 @@ def after_death(w, results):
 
 
 def make_tasks(names, dtypes):
-    """A few entries to a task, so that both cores stay busy to the end."""
+    """Several entries to a task: they share libraries."""
     import samples as S
 
     pairs = [(name, dtype, set()) for dtype in dtypes for name in names
              if S.supports(name, dtype)]
-    return [pairs[i:i + 2] for i in range(0, len(pairs), 2)]
+    return [pairs[i:i + 6] for i in range(0, len(pairs), 6)]
 
 
 # --- verdicts ----------------------------------------------------------------
@@ -359,7 +359,7 @@ def main():
     def say(task):
         nonlocal done
         done += 1
-        if arguments.verbose or done % 50 == 0:
+        if arguments.verbose or done % 20 == 0:
             print(f"{time.monotonic() - start:6.0f} s  {done} of {len(tasks)}"
                   f"  {task[-1][0]} {task[-1][1]}", file=sys.stderr)
 

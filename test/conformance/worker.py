@@ -47,8 +47,7 @@ def main(pipe, limit=0):
         if task is None:
             return
         try:
-            for name, dtype, skip in task:
-                run_entry(name, dtype, skip, limit, pipe.send)
+            run_task(task, limit, pipe.send)
         except Exception as error:  # the parent shows it, and goes on
             import traceback
 
@@ -58,17 +57,22 @@ def main(pipe, limit=0):
         gc.collect()
 
 
-def run_entry(name, dtype, skip, limit, send):
+def run_task(task, limit, send):
+    """[(entry, dtype, indices that are done)], several to a library."""
     import samples as S
 
-    send(("doing", (name, dtype, -1), "making samples"))
-    try:
-        todo = [s for s in S.samples(name, dtype) if s.index not in skip]
-        if limit and len(todo) > limit:
-            todo = todo[::-(-len(todo) // limit)]
-    except Exception as error:
-        send(("done", (name, dtype, -1), "untraceable", S.first_line(error)))
-        return
+    todo = []
+    for name, dtype, skip in task:
+        send(("doing", (name, dtype, -1), "making samples"))
+        try:
+            some = [s for s in S.samples(name, dtype) if s.index not in skip]
+        except Exception as error:
+            send(("done", (name, dtype, -1), "untraceable",
+                  S.first_line(error)))
+            continue
+        if limit and len(some) > limit:
+            some = some[::-(-len(some) // limit)]
+        todo += some
     for start in range(0, len(todo), BATCH):
         run_batch(todo[start:start + BATCH], send)
 
@@ -203,7 +207,7 @@ def run_library(path, batch, methods, expected, send):
             send(("done", sample.key, "wrong",
                   f"at run time: {S.first_line(error)}"))
             continue
-        text, exact = S.compare(expected[method], got, sample.entry)
+        text, exact = S.compare(sample, expected[method], got)
         if text:
             send(("done", sample.key, "wrong",
                   f"{text} | {sample.describe()}"[:400]))
