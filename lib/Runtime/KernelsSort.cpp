@@ -248,6 +248,45 @@ __attribute__((noinline)) void selectTop(Item<A> *items, int64_t n, int64_t k,
     sortItems<A, Compare>(items, k - 1);
 }
 
+// Sedgewick's quick select with the median of three, as in PyTorch's
+// Sorting.cpp: the item that ends at k is one of several equal ones.
+template <typename A>
+__attribute__((noinline)) void quickSelect(Item<A> *items, int64_t n,
+                                           int64_t k) {
+  Greater<A> greater;
+  auto order = [&](int64_t a, int64_t b) {
+    if (greater(items[a], items[b]))
+      std::swap(items[a], items[b]);
+  };
+  int64_t low = 0, high = n - 1;
+  while (high > low) {
+    if (high == low + 1)
+      return order(low, high);
+    std::swap(items[(low + high) >> 1], items[low + 1]);
+    order(low + 1, high);
+    order(low, high);
+    order(low + 1, low);
+    int64_t i = low + 1, j = high;
+    Item<A> pivot = items[low];
+    while (true) {
+      do
+        ++i;
+      while (greater(pivot, items[i]));
+      do
+        --j;
+      while (greater(items[j], pivot));
+      if (j < i)
+        break;
+      std::swap(items[i], items[j]);
+    }
+    std::swap(items[low], items[j]);
+    if (j <= k)
+      low = i;
+    if (j >= k)
+      high = j - 1;
+  }
+}
+
 // Calls order(items, n) for each lane, and writes the first k.
 template <typename A, typename F>
 void torchOrder(evox_ctx *ctx, const evox_view &in, const evox_view &values,
@@ -297,7 +336,21 @@ extern "C" void evox_k_sort(evox_ctx *ctx, const evox_view *in,
   // PyTorch sorts long integers by radix, which is stable.
   bool radix =
       isInteger(in->dtype) && in->rank == 1 && !descending && n >= 32768;
-  if ((flags & EVOX_SORT_UNSTABLE) && !radix)
+  if (flags & EVOX_SORT_SELECT) {
+    int64_t k = flags >> 8;
+    if (k >= n)
+      fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+           "kthvalue: selected number k out of range for a dimension of size "
+           "%lld",
+           static_cast<long long>(n));
+    withCompared(in->dtype, [&](auto zero) {
+      using A = decltype(zero);
+      torchOrder<A>(ctx, *in, *values, *indices, dim, n,
+                    [&](Item<A> *items, int64_t n) {
+                      quickSelect(items, n, k);
+                    });
+    });
+  } else if ((flags & EVOX_SORT_UNSTABLE) && !radix)
     withCompared(in->dtype, [&](auto zero) {
       using A = decltype(zero);
       torchOrder<A>(ctx, *in, *values, *indices, dim, n,

@@ -34,8 +34,13 @@ void evox_k_random_bernoulli(evox_ctx *, const evox_view *p,
 /* --- arrays --------------------------------------------------------------- */
 /* flags: EVOX_SORT_DESCENDING, and EVOX_SORT_UNSTABLE for the order of equal
  * elements that torch.sort and argsort give without stable=True (that of
- * libstdc++'s std::sort). */
-enum { EVOX_SORT_DESCENDING = 1, EVOX_SORT_UNSTABLE = 2 };
+ * libstdc++'s std::sort). SELECT: bits 8 and up of the flags are a k; element
+ * k is the one that torch.kthvalue finds, the others are in any order. */
+enum {
+  EVOX_SORT_DESCENDING = 1,
+  EVOX_SORT_UNSTABLE = 2,
+  EVOX_SORT_SELECT = 4
+};
 void evox_k_sort(evox_ctx *, const evox_view *in, const evox_view *values,
                  const evox_view *indices, int64_t dim, int64_t flags);
 void evox_k_topk(evox_ctx *, const evox_view *in, const evox_view *values,

@@ -168,7 +168,10 @@ bool lower(Operation *op) {
         call.kernel("sort").in(o.getInput());
         call.outLike(o.getValues().getType(), o.getInput());
         call.outLike(o.getIndices().getType(), o.getInput());
-        call.scalar(C(o.getDim())).scalar(C(o.getDescending() | o.getUnstable() << 1));
+        int64_t flags = o.getDescending() | o.getUnstable() << 1;
+        if (std::optional<uint64_t> k = o.getSelect())
+          flags = 4 | static_cast<int64_t>(*k) << 8;
+        call.scalar(C(o.getDim())).scalar(C(flags));
         call.uint8(o.getUnsignedElements());
         return done();
       })

@@ -107,7 +107,7 @@ static Results sortOp(Call &c) {
   auto indices = RankedTensorType::get(t->type.getShape(), b.getI64Type());
   auto op = SortOp::create(b, TypeRange{t->type, indices}, c.in.read(t), dim,
                            c.boolean("descending"), !c.boolean("stable"),
-                           t->dtype == DType::UInt8);
+                           t->dtype == DType::UInt8, IntegerAttr());
   Py values = c.in.makeValue(op.getValues(), t->dtype);
   Py order = c.in.makeValue(op.getIndices(), DType::Int64);
   if (c.name == "argsort")
@@ -115,6 +115,34 @@ static Results sortOp(Call &c) {
   if (c.name == "msort")
     return {values};
   return {values, order};
+}
+
+static Results kthValue(Call &c) {
+  TensorRef t = c.tensor(0);
+  auto &b = c.in.b;
+  int64_t k = c.integer("k"), dim = c.in.normalizeDim(c.integer("dim", -1), t->rank());
+  int64_t n = t->rank() ? c.in.staticDim(t->sizes[dim]) : 1;
+  if (t->dtype == DType::Bool)
+    c.in.fail("kthvalue is not implemented for bool");
+  if (k < 1 || (n != ShapedType::kDynamic && k > n))
+    c.in.fail("kthvalue(): selected number k out of range for dimension " + std::to_string(dim));
+  if (t->rank() == 0)
+    return {c.in.makeValue(c.in.read(t), t->dtype),
+            c.in.makeValue(c.in.splat({}, DType::Int64, Py::ofInt((int64_t)0)), DType::Int64)};
+  auto indices = RankedTensorType::get(t->type.getShape(), b.getI64Type());
+  auto op = SortOp::create(b, TypeRange{t->type, indices}, c.in.read(t), dim, false, false,
+                           t->dtype == DType::UInt8, b.getI64IntegerAttr(k - 1));
+  SmallVector<Dim> offsets(t->rank(), b.getIndexAttr(0)), sizes(t->sizes), ones(t->rank(), b.getIndexAttr(1));
+  offsets[dim] = b.getIndexAttr(k - 1);
+  sizes[dim] = b.getIndexAttr(1);
+  SmallVector<Dim> kept(sizes);
+  if (!c.boolean("keepdim"))
+    kept.erase(kept.begin() + dim);
+  auto pick = [&](mlir::Value v, DType dtype) {
+    v = tensor::ExtractSliceOp::create(b, v, offsets, sizes, ones);
+    return c.in.makeValue(c.in.reshape(v, kept), dtype);
+  };
+  return {pick(op.getValues(), t->dtype), pick(op.getIndices(), DType::Int64)};
 }
 
 static Results topkOp(Call &c) {
@@ -286,7 +314,7 @@ static Results repeatOp(Call &c) {
 ArrayRef<OpRow> import::arrayOps() {
   static const OpRow rows[] = {
       {"cat", catOp}, {"concat", catOp}, {"concatenate", catOp}, {"stack", stackOp},
-      {"sort", sortOp}, {"argsort", sortOp}, {"msort", sortOp}, {"topk", topkOp},
+      {"sort", sortOp}, {"argsort", sortOp}, {"msort", sortOp}, {"topk", topkOp}, {"kthvalue", kthValue},
       {"cumsum", cumulativeOp<CumulativeKind::Sum>},
       {"cumprod", cumulativeOp<CumulativeKind::Prod>},
       {"flip", flipOp}, {"roll", rollOp},

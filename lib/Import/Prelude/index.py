@@ -41,7 +41,9 @@ def aten_take_along_dim(self: Tensor, indices: Tensor, dim: Optional[int] = None
         m = indices.size(k)
         x.append(n if k == d else (m if n == 1 else n))
         i.append(m if k == d else (n if m == 1 else m))
-    return torch.gather(self.expand(x), d, indices.expand(i))
+    # Any index is taken modulo the size.
+    at = torch.remainder(indices, self.size(d)) if indices.numel() > 0 else indices
+    return torch.gather(self.expand(x), d, at.expand(i))
 
 
 def aten_index_copy(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:

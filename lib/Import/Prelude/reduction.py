@@ -108,26 +108,14 @@ def aten_nanmedian__dim(self: Tensor, dim: int, keepdim: bool = False) -> Tuple[
     return value, index
 
 
-# aten/src/ATen/native/Sorting.cpp
-def aten_kthvalue(self: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Tuple[Tensor, Tensor]:
-    if self.dim() == 0:
-        assert k == 1, "selected number k out of range"
-        return self.clone(), torch.zeros([], dtype=torch.int64)
-    assert k >= 1 and k <= self.size(dim), "kthvalue(): selected number k out of range for dimension"
-    v, i = torch.sort(self, dim=dim, stable=True)
-    if keepdim:
-        return v.narrow(dim, k - 1, 1).clone(), i.narrow(dim, k - 1, 1).clone()
-    return v.select(dim, k - 1).clone(), i.select(dim, k - 1).clone()
-
-
 # aten/src/ATen/native/cpu/TensorCompareKernel.cpp: sorts, the first one of the
-# longest runs wins; the index is that of its last element.
+# longest runs wins; the index is that of its last element after std::sort.
 def aten_mode(self: Tensor, dim: int = -1, keepdim: bool = False) -> Tuple[Tensor, Tensor]:
     if self.dim() == 0:
         return self.clone(), torch.zeros([], dtype=torch.int64)
     n = self.size(dim)
     assert n > 0, "mode(): Expected reduction dim to have non-zero size."
-    v, i = torch.sort(self.transpose(dim, -1), dim=-1, stable=True)
+    v, i = torch.sort(self.transpose(dim, -1), dim=-1)
     last = torch.ones_like(v, dtype=torch.bool)
     last[..., :-1] = v[..., 1:] != v[..., :-1]
     first = torch.ones_like(last)

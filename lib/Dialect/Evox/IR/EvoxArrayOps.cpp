@@ -120,6 +120,15 @@ LogicalResult SortOp::verify() {
   if (failed(verifyDim(*this, getDim(), type)) ||
       failed(verifyUnsigned(*this, getUnsignedElements(), type)))
     return failure();
+  if (std::optional<uint64_t> k = getSelect()) {
+    if (getDescending() || getUnstable())
+      return emitOpError("'select' goes with no other order");
+    int64_t n = type.getRank() ? type.getDimSize(getDim()) : 1;
+    if (static_cast<int64_t>(*k) < 0 ||
+        (!ShapedType::isDynamic(n) && static_cast<int64_t>(*k) >= n))
+      return emitOpError("selects element ")
+             << static_cast<int64_t>(*k) << " of " << n;
+  }
   return verifyShape(*this, "indices", getIndices().getType(), type.getShape());
 }
 

@@ -16,7 +16,9 @@ def Evox_SortOp : Evox_Op<"sort", [Pure, AllTypesMatch<["input", "values"]>]> {
   let summary = "Sorts along a dimension; also returns the indices";
   let description = [{
     NaN is greater than any number. `unstable` gives equal elements the order
-    that PyTorch's CPU kernel gives them without `stable=True`.
+    that PyTorch's CPU kernel gives them without `stable=True`. With `select`
+    k only element k has to be in its place, and it is the one that
+    `torch.kthvalue` finds among equal ones (by Sedgewick's quick select).
 
     Example:
 
@@ -26,10 +28,11 @@ def Evox_SortOp : Evox_Op<"sort", [Pure, AllTypesMatch<["input", "values"]>]> {
   }];
   let arguments = (ins AnyRankedTensor:$input, I64Attr:$dim,
                        UnitAttr:$descending, UnitAttr:$unstable,
-                       UnitAttr:$unsignedElements);
+                       UnitAttr:$unsignedElements,
+                       OptionalAttr<I64Attr>:$select);
   let results = (outs AnyRankedTensor:$values, RankedTensorOf<[I64]>:$indices);
   let assemblyFormat = [{
-    $input `dim` $dim (`descending` $descending^)? (`unstable` $unstable^)? (`unsigned` $unsignedElements^)? attr-dict `:` type($input) `->` type($indices)
+    $input `dim` $dim (`select` $select^)? (`descending` $descending^)? (`unstable` $unstable^)? (`unsigned` $unsignedElements^)? attr-dict `:` type($input) `->` type($indices)
   }];
   let hasVerifier = 1;
 }
