@@ -61,6 +61,7 @@ void evox::buildToLinalgPipeline(OpPassManager &pm, const PipelineOptions &) {
 void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.nest<func::FuncOp>().addPass(createEvoxLowerSwitches());
   pm.addPass(createEvoxAddDestinations());
+  pm.nest<func::FuncOp>().addPass(createEvoxAnchorLayouts());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;

@@ -200,6 +200,16 @@ static bool canFail(StringRef kernel) {
   return !safe.contains(kernel);
 }
 
+/// What a Python function returns that returns `n` tensors.
+static std::string getPlainTree(size_t n) {
+  if (n == 0)
+    return "null";
+  std::string text = n == 1 ? "" : "{\"tuple\": [";
+  for (size_t i = 0; i < n; ++i)
+    text += (i ? ", " : "") + ("{\"tensor\": " + std::to_string(i)) + "}";
+  return n == 1 ? text : text + "]}";
+}
+
 static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
                                llvm::StringMap<unsigned> &entryOf,
                                llvm::StringSet<> &externals,
@@ -226,7 +236,6 @@ static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
   phase.symbol = func.getSymName().str();
   phase.unreachable.clear();
   phase.next = info.next;
-  phase.resultsTree = info.results.str();
 
   std::vector<TensorInfo> args;
   for (auto [i, type] : llvm::enumerate(func.getArgumentTypes())) {
@@ -276,6 +285,9 @@ static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
       return failure();
     phase.results.push_back(*tensor);
   }
+  phase.resultsTree =
+      info.results.empty() ? getPlainTree(phase.results.size())
+                           : info.results.str();
 
   func.walk([&](Operation *op) {
     if (auto call = dyn_cast<ExternalCallOp>(op)) {

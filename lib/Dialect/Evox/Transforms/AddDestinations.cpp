@@ -82,13 +82,17 @@ Value Entry::own(Value value) {
 /// Makes the ops that compute `use` do so in `destination`, where they start
 /// from an empty tensor or ignore what they start from. Whether that happens in
 /// place is for bufferization to decide.
-static void computeIn(OpOperand &use, Value destination) {
+/// `seen` keeps branches that lead to the same value from doubling the work.
+static void computeIn(OpOperand &use, Value destination,
+                      llvm::SmallPtrSetImpl<void *> &seen) {
   auto result = dyn_cast<OpResult>(use.get());
   if (!result || result.getType() != destination.getType())
     return;
   Operation *op = result.getOwner();
   if (isa<tensor::EmptyOp>(op))
     return use.set(destination);
+  if (!seen.insert(result.getAsOpaquePointer()).second)
+    return;
   if (auto dps = dyn_cast<DestinationStyleOpInterface>(op)) {
     OpOperand *init = dps.getTiedOpOperand(result);
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
@@ -97,15 +101,15 @@ static void computeIn(OpOperand &use, Value destination) {
                             : kernel && !kernel.getInplace();
     if (ignored)
       return init->set(destination);
-    return computeIn(*init, destination);
+    return computeIn(*init, destination, seen);
   }
   if (auto loop = dyn_cast<scf::ForOp>(op))
-    return computeIn(*loop.getTiedLoopInit(result), destination);
+    return computeIn(*loop.getTiedLoopInit(result), destination, seen);
   if (auto branch = dyn_cast<scf::IfOp>(op))
     for (Region &region : branch->getRegions())
       computeIn(region.front().getTerminator()->getOpOperand(
                     result.getResultNumber()),
-                destination);
+                destination, seen);
 }
 
 /// Writes a value into its destination and returns the destination's value
@@ -134,7 +138,8 @@ Value Entry::writeInto(const Write &write, DenseMap<Value, Value> &written) {
   auto copy = linalg::CopyOp::create(builder, func.getLoc(), value,
                                      write.destination);
   if (!written.count(write.value)) {
-    computeIn(copy.getInputsMutable()[0], write.destination);
+    llvm::SmallPtrSet<void *, 16> seen;
+    computeIn(copy.getInputsMutable()[0], write.destination, seen);
     written[write.value] = copy->getResult(0);
   }
   return copy->getResult(0);

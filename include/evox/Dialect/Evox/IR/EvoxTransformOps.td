@@ -48,4 +48,18 @@ def Evox_KernelCallOp : Evox_Op<"kernel_call", [
   }];
 }
 
+def Evox_ContiguousOp : Evox_Op<"contiguous", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "The value, in a buffer of row-major layout";
+  let description = [{
+    Nothing on tensors. In bufferization, the same buffer where that is
+    row-major and a copy where not, so that the result's type is known without
+    a look at what the operand comes from (see `--evox-anchor-layouts`).
+
+    Example: `%y = evox.contiguous %x : tensor<8x2xf32>`
+  }];
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
 #endif // EVOX_DIALECT_EVOX_IR_EVOXTRANSFORMOPS

@@ -74,6 +74,17 @@ def EvoxLowerSwitches : Pass<"evox-lower-switches", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def EvoxAnchorLayouts : Pass<"evox-anchor-layouts", "::mlir::func::FuncOp"> {
+  let summary = "Results of nested branches and loops are row-major in memory";
+  let description = [{
+    One-shot bufferization finds the layout of a branch's result from what each
+    side yields, and of that likewise, without remembering: n branches one
+    after the other inside a loop take 2^n steps. With `evox.contiguous` after
+    each of them it takes n.
+  }];
+  let dependentDialects = ["::evox::EvoxDialect"];
+}
+
 def EvoxDropWrittenResults
     : Pass<"evox-drop-written-results", "::mlir::func::FuncOp"> {
   let summary = "Entry points don't return what they wrote into its destination";
