@@ -263,6 +263,8 @@ def aten_as_strided_scatter(self: Tensor, src: Tensor, size: List[int], stride: 
 
 
 def aten_sum_to_size(self: Tensor, size: List[int]) -> Tensor:
+    if len(size) == 0:
+        return torch.sum(self)
     lead = self.dim() - len(size)
     assert lead >= 0, "sum_to_size: size is not expandable to the size of the tensor"
     dims: List[int] = []

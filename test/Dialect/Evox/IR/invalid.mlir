@@ -783,6 +783,22 @@ func.func @f(%x: tensor<8x2xf32>) {
 
 // -----
 
+func.func @f(%x: tensor<8x2xf32>) {
+  // expected-error @+1 {{'evox.sort' op selects element 8 of 8}}
+  %v, %i = evox.sort %x dim 0 select 8 : tensor<8x2xf32> -> tensor<8x2xi64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<8x2xf32>) {
+  // expected-error @+1 {{'evox.sort' op 'select' goes with no other order}}
+  %v, %i = evox.sort %x dim 0 select 1 descending : tensor<8x2xf32> -> tensor<8x2xi64>
+  return
+}
+
+// -----
+
 func.func @f(%x: tensor<8xf32>) {
   // expected-error @+1 {{'evox.sort' op 'unsigned' is for elements of i8, not 'tensor<8xf32>'}}
   %v, %i = evox.sort %x dim 0 unsigned : tensor<8xf32> -> tensor<8xi64>

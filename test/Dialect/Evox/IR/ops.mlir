@@ -240,6 +240,8 @@ func.func @arrays(%x: tensor<8x2xf32>, %b: tensor<?xi8>, %s: tensor<f64>, %n: in
   %0:2 = evox.sort %b dim 0 descending unsigned : tensor<?xi8> -> tensor<?xi64>
   // CHECK: evox.sort %{{.*}} dim 0 : tensor<f64> -> tensor<i64>
   %1:2 = evox.sort %s dim 0 : tensor<f64> -> tensor<i64>
+  // CHECK: evox.sort %{{.*}} dim 0 select 3 : tensor<8x2xf32> -> tensor<8x2xi64>
+  %kth:2 = evox.sort %x dim 0 select 3 : tensor<8x2xf32> -> tensor<8x2xi64>
   // CHECK: evox.topk %{{.*}} dim 0 least : tensor<8x2xf32> -> tensor<3x2xf32>, tensor<3x2xi64>
   %2:2 = evox.topk %x dim 0 least : tensor<8x2xf32> -> tensor<3x2xf32>, tensor<3x2xi64>
   // CHECK: evox.topk %{{.*}} k %{{.*}} dim 0 unsorted unsigned : tensor<?xi8> -> tensor<?xi8>, tensor<?xi64>
