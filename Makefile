@@ -10,13 +10,14 @@ EVOX_VENV ?= .venv
 export EVOX_VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup configure build demo check check-fast benchmark format clean
+.PHONY: help setup configure build demo check check-fast conformance benchmark format clean
 
 help:
 	@echo "make build      the tools into build/bin, the Python package into .venv"
 	@echo "make demo       EvoX's PSO as a shared library, beside PyTorch"
 	@echo "make check      every test, and the sanitizers"
 	@echo "make check-fast every test, without the sanitizers"
+	@echo "make conformance  all of PyTorch's operator tests; ARGS=--update for a new table"
 	@echo "make benchmark  timings"
 	@echo "make format     clang-format over the C and C++ sources"
 	@echo "make clean      removes the build folders"
@@ -39,6 +40,13 @@ check: build
 
 check-fast: build
 	@$(EVOX_VENV)/bin/python scripts/check.py --build $(BUILD) --skip asan
+
+# The numbers do not depend on the machine; the side table is expected.json.
+conformance: build
+	@EVOX_TOOLS_DIR=$(CURDIR)/$(BUILD)/bin OMP_NUM_THREADS=1 \
+	  $(EVOX_VENV)/bin/python test/conformance/run.py --docs $(ARGS)
+	@EVOX_TOOLS_DIR=$(CURDIR)/$(BUILD)/bin OMP_NUM_THREADS=1 EVOX_VIEW_CASES=2000 \
+	  $(EVOX_VENV)/bin/python -m pytest -q test/e2e/test_views_hypothesis.py
 
 benchmark: build
 	@$(EVOX_VENV)/bin/python benchmarks/run.py

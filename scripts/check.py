@@ -81,7 +81,7 @@ def run_pytest(build, environment, report):
     code = run([sys.executable, "-m", "pytest", "-q", "-n", workers,
                 "--dist", "worksteal", f"--junit-xml={report}",
                 ROOT / "test/Runtime", ROOT / "test/python",
-                ROOT / "test/e2e"],
+                ROOT / "test/e2e", ROOT / "test/conformance"],
                env={**environment,
                     "EVOX_RUNTIME_TESTLIB_DIR": str(build / "test/Runtime")},
                cwd=ROOT)

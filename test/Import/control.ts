@@ -22,7 +22,7 @@ def both(self, x: Tensor):
     return x
 
 # CHECK-LABEL: evox.func @early
-# CHECK: %[[TAKEN:.*]]:{{.*}} = evox.if
+# CHECK: %[[TAKEN:.*]] = evox.if
 # CHECK: evox.return %[[TAKEN]]
 def early(self, x: Tensor):
     if bool(x[0] > 0):

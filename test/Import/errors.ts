@@ -9,7 +9,7 @@
 # RUN: not evox-import %s --input=always:float32[2] 2>&1 \
 # RUN:   | FileCheck %s --check-prefix=ALWAYS
 # RUN: not evox-import %s --method=missing 2>&1 \
-# RUN:   | FileCheck %s --check-prefix=METHOD
+# RUN:   | FileCheck %s --check-prefix=UNKNOWN
 # RUN: not evox-import %s --input=lacks:float33[4] 2>&1 \
 # RUN:   | FileCheck %s --check-prefix=DTYPE
 # RUN: not evox-import %s --input=shapes:float32[2] 2>&1 \
@@ -46,8 +46,8 @@ def rank(self, x: Tensor):
         y = x.view([2, 1])
     return y
 
-# METHOD: error: unknown method 'missing'; the module has: always, lacks, 
+# UNKNOWN: error: unknown method 'missing'; the module has: always, lacks, 
 # DTYPE: error: {{.*}}there is no dtype 'float33'
-# COUNT: error: {{.*}}argument 'y'
+# COUNT: error: method 'shapes' takes 'y' of type Tensor: give example inputs
 # COLON: error: --input=lacks: expected METHOD:TYPES
 # FILE: error: cannot open '{{.*}}not-there'
