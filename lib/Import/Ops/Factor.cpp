@@ -178,7 +178,7 @@ static Results eighOp(Call &c) {
 
 /// Shapes by the result's kind are known to the conversion only for the
 /// reduced factorisations.
-static void wantStatic(Call &c, const Matrices &a, const char *what) {
+static void wantStatic(Call &c, const Matrices &a, const std::string &what) {
   if (c.in.staticDim(a.m) == ShapedType::kDynamic || c.in.staticDim(a.n) == ShapedType::kDynamic)
     c.in.fail(apiName(c) + ": " + what + " needs matrices of a size that is known at compile time");
 }
@@ -427,20 +427,28 @@ static Results lstsqOp(Call &c) {
   Py rank = driver == "gels" ? none(DType::Int64) : c.in.makeValue(op.getRank(), DType::Int64);
   int64_t rows = c.in.staticDim(m.m), n = c.in.staticDim(m.n);
   if (driver != "gelsy" && (rows == ShapedType::kDynamic || n == ShapedType::kDynamic || rows > n)) {
-    if (driver != "gels")
-      c.in.fail("torch.linalg.lstsq: with driver '" + driver + "' the shape of the residuals "
-                "depends on the data: use 'gels' or 'gelsy'");
-    wantStatic(c, m, "driver 'gels'");
-    // The squared distances; vectors too keep no column.
+    if (driver != "gels" && !m.batch.empty())
+      c.in.fail("torch.linalg.lstsq: with driver '" + driver + "' the number of dimensions of the "
+                "residuals depends on the data: use 'gels' or 'gelsy'");
+    wantStatic(c, m, "driver '" + driver + "'");
+    // The squared distances; a vector's too keep its column.
     Py r = c.in.callOp("matmul", {Py::of(a), full}, {"self", "other"})[0];
     r = c.in.callOp("sub.Tensor", {Py::of(b), r, Py::ofInt((int64_t)1)}, {"self", "other", "alpha"})[0];
     r = c.in.callOp("mul.Tensor", {r, r}, {"self", "other"})[0];
     residuals = c.in.callOp("sum.dim_IntList",
                             {r, Py::ofItems(Py::List, {Py::ofInt((int64_t)-2)}), Py::ofBool(false), Py()},
                             {"self", "dim", "keepdim", "dtype"})[0];
-    if (vectors)
-      residuals = c.in.makeValue(
-          c.in.reshape(c.in.read(residuals.tensor), ArrayRef(residuals.tensor->sizes).drop_back()), a->dtype);
+    if (driver != "gels") {
+      // None where the rank is not full.
+      mlir::Value count = tensor::ExtractOp::create(builder, op.getRank(), ValueRange());
+      mlir::Value isFull = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, count,
+                                                 arith::ConstantIntOp::create(builder, n, 64));
+      mlir::Value size = arith::SelectOp::create(builder, isFull, c.in.index(columns),
+                                                 arith::ConstantIndexOp::create(builder, 0));
+      SmallVector<Dim> zero = {builder.getIndexAttr(0)}, sizes = {size}, one = {builder.getIndexAttr(1)};
+      residuals = c.in.makeValue(tensor::ExtractSliceOp::create(builder, c.in.read(residuals.tensor),
+                                                                zero, sizes, one), a->dtype);
+    }
   }
   if (driver == "gelsd" || driver == "gelss")
     singular = c.in.callOp("linalg_svdvals", {Py::of(a), Py()}, {"A", "driver"})[0];

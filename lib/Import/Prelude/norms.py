@@ -5,6 +5,17 @@
 # Norms, ranks and distances.
 
 
+# The largest value; 0 where there is none.
+def aten__largest(x: Tensor, dims: List[int], keepdim: bool) -> Tensor:
+    empty = x.numel() == 0
+    for d in range(x.dim()):
+        if x.size(d) == 0 and len(dims) > 0 and not (d in dims or d - x.dim() in dims):
+            empty = False
+    if empty:
+        return x.sum(dims, keepdim)
+    return x.amax(dims, keepdim)
+
+
 # --- norms --------------------------------------------------------------------
 
 
@@ -77,7 +88,7 @@ def aten_linalg_matrix_norm(self: Tensor, ord: number, dim: List[int] = [-2, -1]
     if p == 2.0 or p == -2.0:
         s = aten__singular_values(x, a, b)
         if largest:
-            return aten__put_back(s.amax([-1], False), a, b, keepdim)
+            return aten__put_back(aten__largest(s, [-1], False), a, b, keepdim)
         return aten__put_back(s.amin([-1], False), a, b, keepdim)
     if p == 1.0 or p == -1.0:
         sums = x.abs().sum([a], True)
@@ -87,7 +98,7 @@ def aten_linalg_matrix_norm(self: Tensor, ord: number, dim: List[int] = [-2, -1]
         sums = x.abs().sum([b], True)
         over = a
     if largest:
-        r = sums.amax([over], True)
+        r = aten__largest(sums, [over], True)
     else:
         r = sums.amin([over], True)
     if keepdim:
