@@ -281,7 +281,14 @@ void Interpreter::runNode(const script::Node &node, std::vector<Py> &env) {
   } catch (ImportError &e) {
     if (e.loc.file.empty() && isUserCode(node.loc))
       e.loc = node.loc;
-    throw;
+    // An op that refuses its arguments is reported with the others. In a
+    // branch or loop another way of walking it may still be tried.
+    if (e.needsStatic || inDataRegion() ||
+        !StringRef(node.kind).starts_with("aten::"))
+      throw;
+    problems.push_back({e.what(), e.loc, /*isRefusal=*/true});
+    for (int output : node.outputs)
+      env[output] = Py::poison();
   }
   b.setLoc(previous);
   currentNode = previousNode;

@@ -94,8 +94,9 @@ public:
   [[noreturn]] void failStatic(const std::string &what);
   void note(const std::string &text);
   struct Problem {
-    std::string text;
+    std::string text; ///< the op, or why it refuses its arguments
     script::Location loc;
+    bool isRefusal = false;
   };
   std::vector<Problem> problems; ///< unsupported ops, all of them
   mlir::Location locationOf(const script::Location &loc);

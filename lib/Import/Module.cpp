@@ -891,7 +891,7 @@ importMethods(MLIRContext &context, script::Program &program, Location unknown,
         std::set<std::pair<std::string, std::string>> said;
         for (const Interpreter::Problem &p : importer.in.problems)
           if (said.insert({p.text, p.loc.file + ":" + std::to_string(p.loc.line)}).second)
-            emitError(at(p.loc)) << "unsupported op '" << p.text << "'";
+            emitError(at(p.loc)) << (p.isRefusal ? p.text : "unsupported op '" + p.text + "'");
       };
       try {
         module = importer.run(methods);

@@ -26,8 +26,14 @@ def cases_of(algorithm, dtype):
     # EvoX's ASEBO ends with PyTorch's error (its covariance is not positive
     # definite) once it has made as many steps as its subspace has dimensions.
     extra = (("subspace_dims", 60),) if algorithm == "ASEBO" else ()
+    # Ackley's exp, cos and sqrt are MKL's in PyTorch, an ulp from ours in a few
+    # cases of a hundred. Two algorithms take that apart: ODE compares f(x) with
+    # f(-x), which is the same number but for that ulp; ASEBO takes differences
+    # of nearly equal fitnesses. They get problems without.
+    first = {"ODE": "Schwefel", "ASEBO": "Sphere"}.get(
+        algorithm, "Ackley")
     odd = 34 if algorithm in EVEN else 33
-    return [Case(algorithm, "Ackley", dtype, pop=16, dim=6, extra=extra),
+    return [Case(algorithm, first, dtype, pop=16, dim=6, extra=extra),
             Case(algorithm, "Rosenbrock", dtype, pop=odd, dim=5, bound=5.0,
                  extra=extra)]
 
