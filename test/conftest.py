@@ -12,6 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
 sys.path.insert(0, str(ROOT / "test" / "e2e"))
+sys.path.insert(0, str(ROOT / "test"))
 # For the Python processes that tests start.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT / "python"), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -51,3 +52,13 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("figures")
         for name, value in sorted(lines):
             terminalreporter.write_line(f"{name}: {value}")
+
+
+def pytest_collection_modifyitems(items):
+    """What is known to fail stands in a table, with its reason."""
+    from known_failures import KNOWN_FAILURES
+
+    for item in items:
+        for name, reason in KNOWN_FAILURES.items():
+            if name in item.nodeid:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=False))

@@ -49,5 +49,5 @@ def rank(self, x: Tensor):
 # UNKNOWN: error: unknown method 'missing'; the module has: always, lacks, 
 # DTYPE: error: {{.*}}there is no dtype 'float33'
 # COUNT: error: method 'shapes' takes 'y' of type Tensor: give example inputs
-# COLON: error: --input=lacks: expected METHOD:TYPES
+# COLON: error: --input 'lacks': expected METHOD:TYPES
 # FILE: error: cannot open '{{.*}}not-there'
