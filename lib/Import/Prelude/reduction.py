@@ -471,3 +471,43 @@ def aten_histc(self: Tensor, bins: int = 100, min: number = 0, max: number = 0) 
     at = torch.where(inside, (x - lo) * bins / (hi - lo), 0).to(torch.int64)
     at = torch.where(at == bins, bins - 1, at)
     return torch.zeros([bins], dtype=x.dtype).scatter_add(0, at, inside.to(x.dtype))
+
+
+# aten/src/ATen/native/cpu/HistogramKernel.cpp: bins by binary search, the last
+# one with its right edge
+def aten__histogram(self: Tensor, edges: Tensor, weight: Optional[Tensor], density: bool) -> Tensor:
+    assert self.dtype == edges.dtype, "torch.histogram: input tensor and bins tensors should have the same dtype"
+    x = self.reshape([-1])
+    n = edges.size(0) - 1
+    assert n > 0, "torch.histogram: bins tensor should have at least 2 elements"
+    inside = torch.logical_and(x >= edges[0], x <= edges[n])
+    at = torch.clamp(torch.searchsorted(edges, x, right=True) - 1, 0, n - 1)
+    w = torch.ones_like(x) if weight is None else weight.reshape([-1])
+    hist = torch.zeros([n], dtype=x.dtype).scatter_add(0, at, torch.where(inside, w, torch.zeros_like(w)))
+    if density:
+        hist = hist / torch.sum(hist)
+        hist = hist / (edges[1:] - edges[:-1])
+    return hist
+
+
+def aten_histogram__bins_tensor(self: Tensor, bins: Tensor, weight: Optional[Tensor] = None, density: bool = False) -> Tuple[Tensor, Tensor]:
+    return aten__histogram(self, bins, weight, density), bins.clone()
+
+
+def aten_histogram__bin_ct(self: Tensor, bins: int = 100, range: Optional[List[float]] = None, weight: Optional[Tensor] = None, density: bool = False) -> Tuple[Tensor, Tensor]:
+    assert self.is_floating_point(), "histogram is implemented for floating point tensors only"
+    lo = 0.0
+    hi = 1.0
+    if range is not None:
+        lo = range[0]
+        hi = range[1]
+    elif self.numel() > 0:
+        lo = float(torch.amin(self))
+        hi = float(torch.amax(self))
+    same = lo == hi
+    lo = lo - 0.5 if same else lo
+    hi = hi + 0.5 if same else hi
+    assert lo - lo == 0.0 and hi - hi == 0.0, "torch.histogram: range is not finite"
+    assert lo <= hi, "torch.histogram: min should not exceed max"
+    edges = torch.linspace(lo, hi, bins + 1, dtype=self.dtype)
+    return aten__histogram(self, edges, weight, density), edges
