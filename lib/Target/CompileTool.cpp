@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "evox/Target/CompileTool.h"
+#include "evox/Target/ProgramInfo.h"
 #include "evox/Target/SharedLibrary.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -162,6 +163,8 @@ int evox::runCompileTool(int argc, char **argv) {
   options.output = flags.output;
   options.header = flags.header;
   options.runtimeFolder = flags.runtime;
+  if (options.name.empty() && (options.output.empty() || options.output == "-"))
+    options.name = makeIdentifier(llvm::sys::path::stem(flags.input));
   if (options.output.empty()) {
     options.output =
         options.emit == Emit::Library
@@ -175,6 +178,13 @@ int evox::runCompileTool(int argc, char **argv) {
   context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
+  // What belongs to no place in the program: options, files, the linker.
+  ScopedDiagnosticHandler plain(&context, [](Diagnostic &diagnostic) {
+    if (!isa<UnknownLoc>(diagnostic.getLocation()))
+      return failure();
+    llvm::errs() << "error: " << diagnostic << '\n';
+    return success();
+  });
 
   CompileStats stats;
   OwningOpRef<mlir::ModuleOp> module =
