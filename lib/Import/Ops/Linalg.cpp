@@ -303,6 +303,8 @@ static Results einsumOp(Call &c) {
     shapes.push_back(c.in.sizesOf(v));
   c.in.broadcastShapes(shapes); // checks that they agree
 
+  // A sum of integers is one of int64; ATen then refuses a product with others.
+  DType summed = isIntegral(dtype, true) ? DType::Int64 : dtype;
   mlir::Value acc = values[0];
   for (size_t i = 0; i < values.size(); ++i) {
     // Sum what no later operand has.
@@ -320,6 +322,13 @@ static Results einsumOp(Call &c) {
         sumAcc.push_back(d);
       else if (inNext)
         sumNext.push_back(d);
+    }
+    if (summed != dtype && !(sumAcc.empty() && sumNext.empty())) {
+      if (values.size() > 1)
+        c.in.fail("einsum(): a sum over one operand of " + dtypeName(dtype) +
+                  " is int64 and does not multiply with the others: convert them first");
+      acc = c.in.convert(acc, dtype, summed);
+      dtype = summed;
     }
     acc = sumKeep(c, acc, dtype, sumAcc);
     if (i == 0)

@@ -8,6 +8,11 @@
 
 # beta * base + alpha * product; NaN in a base of weight 0 does not count.
 def aten__blend(base: Tensor, product: Tensor, beta: number, alpha: number) -> Tensor:
+    if not torch.is_floating_point(product):
+        # The kernels take the numbers as integers.
+        if int(beta) == 0:
+            return product * int(alpha)
+        return base * int(beta) + product * int(alpha)
     r = product
     if alpha != 1:
         r = r * alpha
