@@ -303,9 +303,11 @@ static Results einsumOp(Call &c) {
     shapes.push_back(c.in.sizesOf(v));
   c.in.broadcastShapes(shapes); // checks that they agree
 
-  // A sum of integers is one of int64; ATen then refuses a product with others.
+  // A sum of integers is one of int64, also over one element.
   DType summed = isIntegral(dtype, true) ? DType::Int64 : dtype;
+  bool isAlone = values.size() == 1;
   mlir::Value acc = values[0];
+  DType accType = dtype;
   for (size_t i = 0; i < values.size(); ++i) {
     // Sum what no later operand has.
     SmallVector<int64_t> sumAcc, sumNext, sumPair;
@@ -318,29 +320,35 @@ static Results einsumOp(Call &c) {
       bool inAcc = !isOne(c, c.in.sizeOf(acc, d)), inNext = i > 0 && !isOne(c, shapes[i][d]);
       if (inAcc && inNext)
         sumPair.push_back(d);
-      else if (inAcc)
+      else if (inAcc || isAlone)
         sumAcc.push_back(d);
       else if (inNext)
         sumNext.push_back(d);
     }
-    if (summed != dtype && !(sumAcc.empty() && sumNext.empty())) {
-      if (values.size() > 1)
-        c.in.fail("einsum(): a sum over one operand of " + dtypeName(dtype) +
-                  " is int64 and does not multiply with the others: convert them first");
-      acc = c.in.convert(acc, dtype, summed);
-      dtype = summed;
-    }
-    acc = sumKeep(c, acc, dtype, sumAcc);
+    auto sumUp = [&](mlir::Value v, DType &type, ArrayRef<int64_t> dims) {
+      if (dims.empty())
+        return v;
+      v = c.in.convert(v, type, summed);
+      type = summed;
+      return sumKeep(c, v, type, dims);
+    };
+    acc = sumUp(acc, accType, sumAcc);
     if (i == 0)
       continue;
-    mlir::Value next = sumKeep(c, values[i], dtype, sumNext);
-    if (sumPair.empty())
-      acc = c.in.read(c.in.callOp("mul.Tensor", {c.in.makeValue(acc, dtype), c.in.makeValue(next, dtype)},
+    DType nextType = dtype;
+    mlir::Value next = sumUp(values[i], nextType, sumNext);
+    if (sumPair.empty()) {
+      acc = c.in.read(c.in.callOp("mul.Tensor", {c.in.makeValue(acc, accType), c.in.makeValue(next, nextType)},
                                   {"self", "other"})[0].tensor);
-    else
-      acc = sumProductPair(c, acc, next, dtype, sumPair);
+      accType = promote(accType, nextType);
+      continue;
+    }
+    if (accType != nextType)
+      c.in.fail("expected batch1 and batch2 to have the same dtype, but got: " + dtypeName(accType) +
+                " != " + dtypeName(nextType));
+    acc = sumProductPair(c, acc, next, accType, sumPair);
   }
-  return {c.in.makeValue(c.in.reshape(acc, ArrayRef(c.in.sizesOf(acc)).take_front(outputs)), dtype)};
+  return {c.in.makeValue(c.in.reshape(acc, ArrayRef(c.in.sizesOf(acc)).take_front(outputs)), accType)};
 }
 
 /// linalg.multi_dot and chain_matmul: the order of least work.
