@@ -25,6 +25,10 @@ struct Options {
       "input", cl::desc("Types of a method's arguments; ? leaves a dimension open. "
                         "Example: --input=\"forward:float32[8,2],int64[]\""),
       cl::value_desc("METHOD:TYPES"), cl::cat(category)};
+  cl::list<std::string> dynamic{
+      "dynamic", cl::desc("Leaves dimensions of an argument open; may be given again. "
+                          "Negative ones count from the end. Example: --dynamic=forward.x:0,2"),
+      cl::value_desc("METHOD.ARG:DIMS"), cl::cat(category)};
   cl::opt<int64_t> unroll{
       "unroll-limit", cl::init(8), cl::cat(category), cl::value_desc("N"),
       cl::desc("Loops of at most N known iterations are unrolled. Example: --unroll-limit=0")};
@@ -52,6 +56,25 @@ evox::ImportOptions evox::importOptions() {
       exit(1);
     }
     result.inputs[method.str()] = types.str();
+  }
+  for (StringRef given : options->dynamic) {
+    auto [place, list] = given.rsplit(':');
+    auto [method, argument] = place.split('.');
+    ImportOptions::OpenDims open{argument.str(), {}};
+    SmallVector<StringRef> parts;
+    list.split(parts, ',');
+    bool isGood = !method.empty() && !argument.empty();
+    for (StringRef part : parts) {
+      int64_t n = 0;
+      isGood &= !part.trim().getAsInteger(10, n);
+      open.dims.push_back(n);
+    }
+    if (!isGood) {
+      errs() << "error: --dynamic '" << given
+             << "': expected METHOD.ARG:DIMS, such as forward.x:0 or forward.x:0,2\n";
+      exit(1);
+    }
+    result.dynamic[method.str()].push_back(std::move(open));
   }
   result.unrollLimit = options->unroll;
   result.keepGoing = options->keepGoing;

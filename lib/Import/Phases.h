@@ -15,6 +15,11 @@
 
 namespace evox::import {
 
+/// A dotted name.
+inline std::string joined(llvm::StringRef path, llvm::StringRef name) {
+  return path.empty() ? name.str() : (path + "." + name).str();
+}
+
 /// What an attribute holds in a phase.
 struct Held {
   Py::Kind kind = Py::None;
@@ -64,6 +69,10 @@ struct Arguments {
 private:
   Py parse(llvm::StringRef &text, const std::string &name, llvm::raw_ostream &json);
   Py leaf(mlir::Type type, DType dtype, const std::string &name, llvm::raw_ostream &json);
+  mlir::RankedTensorType opened(mlir::RankedTensorType type, const std::string &name);
+  void checkOpened();
+  std::vector<bool> isTensor; ///< or a number
+  std::set<std::string> found; ///< arguments that --dynamic names
   Interpreter &in;
   const std::string &method;
   script::Function &fn;

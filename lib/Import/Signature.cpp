@@ -48,8 +48,51 @@ Py Arguments::leaf(Type type, DType dtype, const std::string &name, llvm::raw_os
   mlir::Value v = block->addArgument(type, in.b.getLoc());
   names.push_back(name);
   dtypes.push_back(dtypeName(dtype));
+  isTensor.push_back(false);
   json << "{\"tensor\":" << names.size() - 1 << "}";
   return in.makeValue(v, dtype);
+}
+
+/// The type of an argument with the dimensions that --dynamic leaves open.
+RankedTensorType Arguments::opened(RankedTensorType type, const std::string &name) {
+  auto given = options.dynamic.find(method);
+  if (given == options.dynamic.end())
+    return type;
+  SmallVector<int64_t> shape(type.getShape());
+  for (const ImportOptions::OpenDims &open : given->second) {
+    if (open.argument != name)
+      continue;
+    found.insert(name);
+    for (int64_t dim : open.dims) {
+      int64_t d = dim < 0 ? dim + (int64_t)shape.size() : dim;
+      if (d < 0 || d >= (int64_t)shape.size())
+        in.fail("--dynamic: argument '" + name + "' of '" + method + "' has " +
+                std::to_string(shape.size()) + " dimensions, so there is no dimension " +
+                std::to_string(dim));
+      shape[d] = ShapedType::kDynamic;
+    }
+  }
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+/// Each name that --dynamic gives stands for a tensor.
+void Arguments::checkOpened() {
+  auto given = options.dynamic.find(method);
+  if (given == options.dynamic.end())
+    return;
+  std::string tensors;
+  for (size_t i = 0; i < names.size(); ++i)
+    if (isTensor[i])
+      tensors += (tensors.empty() ? "" : ", ") + names[i];
+  for (const ImportOptions::OpenDims &open : given->second) {
+    if (found.count(open.argument))
+      continue;
+    bool isKnown = llvm::is_contained(ArrayRef<std::string>(fn.argNames).drop_front(), open.argument);
+    in.fail("--dynamic: " +
+            (isKnown ? "argument '" + open.argument + "' of '" + method + "' is no tensor"
+                     : "'" + method + "' has no argument '" + open.argument + "'") +
+            "; its tensors are: " + (tensors.empty() ? "none" : tensors));
+  }
 }
 
 /// One argument: `float32[8,?]`, `int`, `None`, `(a, b)`, `[a, b]`, `{"k": a}`.
@@ -120,7 +163,10 @@ Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream 
         bad("'" + part.str() + "' is no dimension");
       shape.push_back(n);
     }
-    return leaf(RankedTensorType::get(shape, elementType(in.b.getContext(), dtype)), dtype, name, json);
+    Type element = elementType(in.b.getContext(), dtype);
+    Py v = leaf(opened(RankedTensorType::get(shape, element), name), dtype, name, json);
+    isTensor.back() = true;
+    return v;
   }
   auto number = [&](DType dtype) {
     TensorRef t = leaf(RankedTensorType::get({}, elementType(in.b.getContext(), dtype)), dtype, name, json).tensor;
@@ -187,6 +233,7 @@ void Arguments::make(Block *target) {
     in.fail("--input of '" + method + "' has more arguments than the method, which takes " +
             std::to_string(fn.argNames.size() - 1));
   json << "]}";
+  checkOpened();
 }
 
 /// The tensors of a result in order, and the structure around them.

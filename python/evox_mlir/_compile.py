@@ -8,6 +8,7 @@ the result on disk by content."""
 
 import hashlib
 import json
+import operator
 import os
 import pathlib
 import platform
@@ -37,7 +38,7 @@ def clear_cache():
 
 
 def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
-            output=None, options=(), cache=True):
+            output=None, dynamic=None, options=(), cache=True):
     """Compiles a module and returns an instance of the program.
 
     module: a ScriptModule or ScriptFunction, an nn.Module that scripts, an
@@ -48,6 +49,9 @@ def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
     target: "cpu".
     name: of the program and its library; default: the class's.
     output: where to put the library; default: in the cache only.
+    dynamic: dimensions left open, which a call may give any size:
+        `{"forward": {"x": [0]}}`, or `["forward.x:0"]`. An argument inside
+        a tuple, list or dict is named as in "state.population".
     options: more arguments for evox-compile.
     cache: look in the cache first, and put the result there.
     """
@@ -59,6 +63,7 @@ def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
             types = ",".join(_describe(v, f"{method}: example input {i}")
                              for i, v in enumerate(inputs))
             flags.append(f"--input={method}:{types}")
+    flags += _describe_dynamic(dynamic)
     flags += _default_dtype()
     flags += [str(option) for option in options]
 
@@ -113,6 +118,31 @@ def _describe(value, what):
     raise ArgumentError(
         f"{what}: expected a tensor, a number, or a tuple, list or dict of "
         f"them, got {type(value).__name__}")
+
+
+def _describe_dynamic(dynamic):
+    """`dynamic=` in evox-compile's words."""
+    shape = ("dynamic: expected {method: {argument: dimensions}} or "
+             "[\"METHOD.ARG:DIMS\"], such as {\"forward\": {\"x\": [0]}}")
+    if dynamic is None:
+        return []
+    if isinstance(dynamic, str):
+        dynamic = [dynamic]
+    if isinstance(dynamic, (list, tuple)):
+        if not all(isinstance(given, str) for given in dynamic):
+            raise ArgumentError(f"{shape}, got {dynamic!r}")
+        return [f"--dynamic={given}" for given in dynamic]
+    flags = []
+    try:
+        for method, arguments in dynamic.items():
+            for argument, dims in arguments.items():
+                dims = [dims] if isinstance(dims, int) else list(dims)
+                dims = ",".join(str(operator.index(dim)) for dim in dims)
+                if dims:
+                    flags.append(f"--dynamic={method}.{argument}:{dims}")
+    except (AttributeError, TypeError):
+        raise ArgumentError(f"{shape}, got {dynamic!r}") from None
+    return flags
 
 
 def _default_dtype():

@@ -25,6 +25,16 @@ struct ImportOptions {
   /// Types of a method's arguments, one string per method, such as
   /// "float32[8,2],int64[]"; `?` is a dimension left open.
   std::map<std::string, std::string> inputs;
+  /// Dimensions left open, in addition to each `?`: by method, the argument
+  /// ("x", or "x.0" for what is nested in one) and its dimensions.
+  struct OpenDims {
+    std::string argument;
+    std::vector<int64_t> dims; ///< negative ones count from the end
+  };
+  std::map<std::string, std::vector<OpenDims>> dynamic;
+  /// Result types of the methods that the host supplies at run time, by name:
+  /// "evaluate" or, of one submodule only, "problem.evaluate".
+  std::map<std::string, std::string> externals;
   /// Loops with a known trip count up to this are unrolled.
   int64_t unrollLimit = 8;
   /// Leave out methods that cannot be imported, with a warning each.
