@@ -268,6 +268,8 @@ void Interpreter::runNode(const script::Node &node, std::vector<Py> &env) {
         args.push_back(env[input]);
         poisoned |= env[input].kind == Py::Poison;
       }
+      if (!poisoned && node.attributes.count("numberOperand") && args[1].isTensor())
+        args[1] = item(args[1].tensor);
       Results results;
       if (poisoned)
         results.assign(node.outputs.size(), Py::poison());

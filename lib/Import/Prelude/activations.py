@@ -70,6 +70,12 @@ def aten_log_sigmoid(self: Tensor) -> Tensor:
 
 
 def aten_hardtanh(self: Tensor, min_val: number = -1, max_val: number = 1) -> Tensor:
+    assert self.dtype != torch.bool, "Bool inputs not supported for hardtanh"
+    if not self.is_floating_point():  # the limits become integers
+        low = int(min_val)
+        high = int(max_val)
+        assert self.dtype != torch.uint8 or (low >= 0 and high >= 0), "cannot do hardtanh on an unsigned type with negative limits"
+        return torch.clamp(self, low, high)
     return torch.clamp(self, min_val, max_val)
 
 

@@ -210,6 +210,8 @@ def aten_dist(self: Tensor, other: Tensor, p: number = 2) -> Tensor:
 def aten_diff(self: Tensor, n: int = 1, dim: int = -1, prepend: Optional[Tensor] = None, append: Optional[Tensor] = None) -> Tensor:
     assert self.dim() > 0, "diff expects input to be at least one-dimensional"
     assert n >= 0, "order must be non-negative"
+    if n == 0:  # prepend and append are left out too
+        return self.clone()
     parts: List[Tensor] = []
     if prepend is not None:
         parts.append(prepend)

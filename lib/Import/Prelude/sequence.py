@@ -59,7 +59,29 @@ def aten__attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Option
     return torch.matmul(weights, v).to(query.dtype), weights.to(query.dtype)
 
 
+# aten/src/ATen/native/cpu/FlashAttentionKernel.cpp: the scores are scaled
+# after the product, and divided by their sum after the second one.
+def aten__flash_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Optional[Tensor], is_causal: bool, scale: Optional[float]) -> Tensor:
+    factor = 1.0 / float(query.size(-1)) ** 0.5
+    if scale is not None:
+        factor = scale
+    scores = torch.matmul(query, key.transpose(-2, -1)) * factor
+    mask = aten__attention_mask(query, key, attn_mask, is_causal)
+    if mask is not None:
+        scores = scores + mask.to(query.dtype)
+    top = scores.amax([-1], True)
+    dead = top == float("-inf")
+    weights = torch.where(dead, torch.zeros_like(scores), (scores - top).exp())
+    total = weights.sum([-1], True)
+    return torch.matmul(weights, value) * torch.where(dead, torch.ones_like(total), 1.0 / total)
+
+
 def aten_scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Optional[Tensor] = None, dropout_p: float = 0.0, is_causal: bool = False, scale: Optional[float] = None, enable_gqa: bool = False) -> Tensor:
+    exact = query.dtype == torch.float32 or query.dtype == torch.float64
+    if exact and query.dim() == 4 and key.dim() == 4 and value.dim() == 4 and dropout_p == 0.0 and query.numel() * key.numel() > 0:
+        heads = query.size(1)
+        if key.size(1) == heads and value.size(1) == heads:
+            return aten__flash_attention(query, key, value, attn_mask, is_causal, scale)
     out, weights = aten__attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
     return out
 

@@ -2,6 +2,16 @@
 set(text "")
 foreach(file ${FILES})
   file(READ ${file} content)
+  # The later one of two functions of a name would be taken for both.
+  string(REGEX MATCHALL "(^|\n)def [A-Za-z0-9_]+" names "${content}")
+  foreach(name ${names})
+    string(REGEX REPLACE "\n?def " "" name "${name}")
+    if(DEFINED place_${name})
+      message(FATAL_ERROR
+        "the prelude defines ${name} twice: in ${place_${name}} and in ${file}")
+    endif()
+    set(place_${name} ${file})
+  endforeach()
   # LibTorch's own resolver knows ops only: a dtype is the number of it.
   foreach(dtype uint8=0 int8=1 int16=2 int32=3 int64=4 float16=5 float32=6
                 float64=7 bool=11 bfloat16=15)

@@ -226,6 +226,16 @@ TorchProgram::convertNode(Function &fn, jit::Node *node,
   }
   for (jit::Value *input : node->inputs())
     out->inputs.push_back(ids.at(input));
+  // LibTorch's executor (its pass CanonicalizeOps) takes a 0-d constant in
+  // this place for a Python number, so that it does not widen the result.
+  if (node->kind() == c10::aten::add || node->kind() == c10::aten::sub ||
+      node->kind() == c10::aten::mul || node->kind() == c10::aten::div ||
+      node->kind() == c10::aten::true_divide)
+    if (jit::Node *other = node->inputs().size() > 1 ? node->input(1)->node() : nullptr)
+      if (other->kind() == c10::prim::Constant && other->hasAttribute(c10::attr::value) &&
+          other->kindOf(c10::attr::value) == jit::AttributeKind::t &&
+          other->t(c10::attr::value).dim() == 0)
+        out->attributes["numberOperand"].kind = Constant::Bool;
   for (jit::Value *output : node->outputs()) {
     int id = fn.numValues++;
     ids[output] = id;
