@@ -139,9 +139,15 @@ public:
   /// Broadcasting of shapes; checks dynamic ones at run time.
   llvm::SmallVector<Dim> broadcastShapes(llvm::ArrayRef<llvm::SmallVector<Dim>> shapes);
   mlir::Value broadcastTo(mlir::Value v, llvm::ArrayRef<Dim> sizes);
+  /// Checks at run time that two sizes are equal, or one of `mayBeOne` is 1;
+  /// the message names both sizes by {}.
+  void requireSame(Dim a, Dim b, const std::string &message,
+                   llvm::ArrayRef<Dim> mayBeOne = {});
   mlir::Value reshape(mlir::Value v, llvm::ArrayRef<Dim> sizes);
   mlir::Value transpose(mlir::Value v, llvm::ArrayRef<int64_t> perm);
   /// A pointwise op over tensors broadcast to one shape. `body` is made of
+  /// The same for a value that is written: its sizes are these or 1.
+  mlir::Value broadcastInto(mlir::Value v, llvm::ArrayRef<Dim> sizes);
   /// elementwise ops (arith, math) and `number`, at `b`; it gets whole tensors.
   mlir::Value elementwise(
       llvm::ArrayRef<mlir::Value> inputs, mlir::Type element,

@@ -108,13 +108,6 @@ Type import::elementType(MLIRContext *context, DType dtype) {
 // Sizes
 //===----------------------------------------------------------------------===//
 
-int64_t Interpreter::staticDim(Dim d) {
-  std::optional<int64_t> v = getConstantIntValue(d);
-  return v ? *v : ShapedType::kDynamic;
-}
-
-bool Interpreter::sameDim(Dim a, Dim b) { return isEqualConstantIntOrValue(a, b); }
-
 mlir::Value Interpreter::index(Dim d) {
   if (auto attr = dyn_cast<Attribute>(d))
     return arith::ConstantIndexOp::create(b, cast<IntegerAttr>(attr).getInt());
@@ -153,31 +146,6 @@ Py Interpreter::fromDim(Dim d) {
     return Py::ofInt(castOp.getIn());
   return Py::ofInt(
       arith::IndexCastOp::create(b, b.getI64Type(), v).getResult());
-}
-
-Dim Interpreter::sizeOf(mlir::Value tensor, int64_t d) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  if (!type.isDynamicDim(d))
-    return b.getIndexAttr(type.getDimSize(d));
-  return tensor::DimOp::create(b, tensor, d).getResult();
-}
-
-SmallVector<Dim> Interpreter::sizesOf(mlir::Value tensor) {
-  SmallVector<Dim> sizes;
-  for (int64_t d = 0, e = cast<RankedTensorType>(tensor.getType()).getRank(); d < e; ++d)
-    sizes.push_back(sizeOf(tensor, d));
-  return sizes;
-}
-
-RankedTensorType Interpreter::typeOf(ArrayRef<Dim> sizes, Type element) {
-  SmallVector<int64_t> shape;
-  for (Dim d : sizes)
-    shape.push_back(staticDim(d));
-  return RankedTensorType::get(shape, element);
-}
-
-mlir::Value Interpreter::empty(ArrayRef<Dim> sizes, Type element) {
-  return tensor::EmptyOp::create(b, sizes, element);
 }
 
 int64_t Interpreter::normalizeDim(int64_t dim, int64_t rank) {
@@ -305,6 +273,10 @@ mlir::Value Interpreter::writeView(const View &view, mlir::Value base,
         fail("unsupported operation: more than one element of the written-to "
              "tensor refers to a single memory location. Please clone() the "
              "tensor before performing the operation.");
+    for (int64_t d = 0; d < view.source.getRank(); ++d)
+      requireSame(sizeOf(base, d), sizeOf(value, view.result.getRank() - view.source.getRank() + d),
+                  "a tensor of size {} that was expanded to {} is written in place at "
+                  "dimension " + std::to_string(d) + ": clone() it before");
     return reshape(value, sizesOf(base));
   case View::Indexed: {
     // Element p of the view goes to its row-major place in the base.
@@ -361,6 +333,10 @@ void Interpreter::write(const TensorRef &t, mlir::Value value) {
            std::to_string(from.getRank()) + "-d");
     value = tensor::CastOp::create(b, t->type, value);
   }
+  for (int64_t d = 0; d < t->rank(); ++d)
+    requireSame(sizeOf(value, d), t->sizes[d],
+                "a value of size {} is written in place into a tensor of size {} "
+                "at dimension " + std::to_string(d));
   for (std::weak_ptr<Storage> &other : t->storage->maybeSame)
     if (auto s = other.lock())
       s->poison = "a tensor is written in place of which only the data decides "
@@ -655,175 +631,8 @@ mlir::Value Interpreter::splat(ArrayRef<Dim> sizes, DType dtype, const Py &v) {
 }
 
 //===----------------------------------------------------------------------===//
-// Shapes
+// Checks at run time
 //===----------------------------------------------------------------------===//
-
-SmallVector<Dim>
-Interpreter::broadcastShapes(ArrayRef<SmallVector<Dim>> shapes) {
-  size_t rank = 0;
-  for (const auto &shape : shapes)
-    rank = std::max(rank, shape.size());
-  SmallVector<Dim> result(rank, b.getIndexAttr(1));
-  for (const auto &shape : shapes) {
-    for (size_t i = 0; i < shape.size(); ++i) {
-      Dim &out = result[rank - shape.size() + i];
-      Dim in = shape[i];
-      int64_t o = staticDim(out), n = staticDim(in);
-      if (n == 1 || sameDim(in, out))
-        continue;
-      if (o == 1) {
-        out = in;
-        continue;
-      }
-      if (o != ShapedType::kDynamic && n != ShapedType::kDynamic)
-        fail("The size of tensor a (" + std::to_string(o) +
-             ") must match the size of tensor b (" + std::to_string(n) +
-             ") at non-singleton dimension " +
-             std::to_string(rank - shape.size() + i));
-      mlir::Value a = index(out), c = index(in);
-      runtimeAssert(
-          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, a, c),
-          "The size of tensor a ({}) must match the size of tensor b ({}) at "
-          "non-singleton dimension " + std::to_string(rank - shape.size() + i),
-          {arith::IndexCastOp::create(b, b.getI64Type(), a),
-           arith::IndexCastOp::create(b, b.getI64Type(), c)});
-      if (o == ShapedType::kDynamic)
-        out = in;
-    }
-  }
-  return result;
-}
-
-mlir::Value Interpreter::broadcastTo(mlir::Value v, ArrayRef<Dim> sizes) {
-  auto type = cast<RankedTensorType>(v.getType());
-  RankedTensorType target = typeOf(sizes, type.getElementType());
-  if (type == target)
-    return v;
-  DenseElementsAttr attr;
-  if (auto constant = v.getDefiningOp<arith::ConstantOp>())
-    attr = dyn_cast<DenseElementsAttr>(constant.getValue());
-  if (attr && attr.isSplat() && target.hasStaticShape())
-    return arith::ConstantOp::create(b, attr.resizeSplat(target));
-  int64_t rank = sizes.size(), lead = rank - type.getRank();
-  SmallVector<AffineExpr> exprs;
-  bool identity = lead == 0;
-  for (int64_t i = 0; i < type.getRank(); ++i) {
-    bool stretch = type.getDimSize(i) == 1 && staticDim(sizes[lead + i]) != 1;
-    identity &= !stretch;
-    exprs.push_back(stretch ? b.getAffineConstantExpr(0)
-                            : b.getAffineDimExpr(lead + i));
-  }
-  if (identity)
-    return tensor::CastOp::create(b, target, v);
-  auto in = AffineMap::get(rank, 0, exprs, b.getContext());
-  auto out = AffineMap::getMultiDimIdentityMap(rank, b.getContext());
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             b, TypeRange{target}, ValueRange{v},
-             ValueRange{empty(sizes, type.getElementType())}, ArrayRef{in, out},
-             iterators,
-             [](OpBuilder &nested, Location loc, ValueRange args) {
-               linalg::YieldOp::create(nested, loc, args[0]);
-             })
-      .getResult(0);
-}
-
-mlir::Value Interpreter::reshape(mlir::Value v, ArrayRef<Dim> sizes) {
-  auto type = cast<RankedTensorType>(v.getType());
-  RankedTensorType target = typeOf(sizes, type.getElementType());
-  if (type == target && type.hasStaticShape())
-    return v;
-  DenseElementsAttr attr;
-  if (auto constant = v.getDefiningOp<arith::ConstantOp>())
-    attr = dyn_cast<DenseElementsAttr>(constant.getValue());
-  if (attr && target.hasStaticShape())
-    return arith::ConstantOp::create(b, attr.isSplat() ? attr.resizeSplat(target)
-                                                       : attr.reshape(target));
-  if (type.hasStaticShape() && target.hasStaticShape()) {
-    if (type.getNumElements() == 0)
-      return tensor::EmptyOp::create(b, target.getShape(), target.getElementType());
-    auto groups = getReassociationIndicesForReshape(type, target);
-    if (groups && type.getRank() > target.getRank())
-      return tensor::CollapseShapeOp::create(b, target, v, *groups);
-    if (groups && type.getRank() < target.getRank())
-      return tensor::ExpandShapeOp::create(b, target, v, *groups);
-  }
-  // By way of one dimension.
-  mlir::Value flat = v;
-  if (type.getRank() != 1) {
-    Dim n = product(sizesOf(v));
-    auto flatType = RankedTensorType::get({staticDim(n)}, type.getElementType());
-    SmallVector<ReassociationIndices> groups;
-    if (type.getRank() > 0)
-      groups.push_back(llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())));
-    if (type.getRank() == 0)
-      flat = tensor::ExpandShapeOp::create(b, RankedTensorType::get({1}, type.getElementType()), v, groups);
-    else
-      flat = tensor::CollapseShapeOp::create(b, flatType, v, groups);
-  }
-  if (target.getRank() == 1)
-    return flat.getType() == target ? flat
-                                    : tensor::CastOp::create(b, target, flat).getResult();
-  SmallVector<ReassociationIndices> groups;
-  if (target.getRank() == 0) {
-    if (cast<RankedTensorType>(flat.getType()).isDynamicDim(0))
-      flat = tensor::CastOp::create(b, RankedTensorType::get({1}, type.getElementType()), flat);
-    return tensor::CollapseShapeOp::create(b, target, flat, groups);
-  }
-  groups.push_back(llvm::to_vector(llvm::seq<int64_t>(0, target.getRank())));
-  auto flatType = cast<RankedTensorType>(flat.getType());
-  if (target.hasStaticShape() && flatType.isDynamicDim(0))
-    flat = tensor::CastOp::create(b, RankedTensorType::get({target.getNumElements()}, type.getElementType()), flat);
-  else if (!target.hasStaticShape() && !flatType.isDynamicDim(0))
-    flat = tensor::CastOp::create(b, RankedTensorType::get({ShapedType::kDynamic}, type.getElementType()), flat);
-  return tensor::ExpandShapeOp::create(b, target, flat, groups, SmallVector<Dim>(sizes));
-}
-
-mlir::Value Interpreter::transpose(mlir::Value v, ArrayRef<int64_t> perm) {
-  bool identity = true;
-  for (auto [i, p] : llvm::enumerate(perm))
-    identity &= (int64_t)i == p;
-  if (identity)
-    return v;
-  SmallVector<Dim> sizes;
-  for (int64_t p : perm)
-    sizes.push_back(sizeOf(v, p));
-  mlir::Value init = empty(sizes, cast<RankedTensorType>(v.getType()).getElementType());
-  return linalg::TransposeOp::create(b, v, init, perm)->getResult(0);
-}
-
-mlir::Value Interpreter::elementwise(
-    ArrayRef<mlir::Value> inputs, Type element,
-    llvm::function_ref<mlir::Value(ValueRange)> body) {
-  SmallVector<SmallVector<Dim>> shapes;
-  for (mlir::Value v : inputs)
-    shapes.push_back(sizesOf(v));
-  SmallVector<Dim> sizes = broadcastShapes(shapes);
-  SmallVector<mlir::Value> operands;
-  for (mlir::Value v : inputs)
-    operands.push_back(broadcastTo(v, sizes));
-  return body(operands);
-}
-
-mlir::Value
-Interpreter::generate(ArrayRef<Dim> sizes, Type element,
-                      llvm::function_ref<mlir::Value(ValueRange)> body) {
-  RankedTensorType type = typeOf(sizes, element);
-  int64_t rank = sizes.size();
-  auto out = AffineMap::getMultiDimIdentityMap(rank, b.getContext());
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  mlir::Value init = empty(sizes, element);
-  auto op = linalg::GenericOp::create(b, TypeRange{type}, ValueRange{},
-                                      ValueRange{init}, ArrayRef{out}, iterators);
-  OpBuilder::InsertionGuard guard(b);
-  Block *block = b.createBlock(&op.getRegion(), {}, {element}, {b.getLoc()});
-  b.setInsertionPointToStart(block);
-  SmallVector<mlir::Value> ids;
-  for (int64_t d = 0; d < rank; ++d)
-    ids.push_back(linalg::IndexOp::create(b, d));
-  linalg::YieldOp::create(b, body(ids));
-  return op.getResult(0);
-}
 
 void Interpreter::runtimeAssert(mlir::Value condition, const std::string &message,
                                 ValueRange values) {

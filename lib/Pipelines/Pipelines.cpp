@@ -106,6 +106,7 @@ void evox::buildToLLVMPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createConvertEvoxToLLVM());
   pm.addPass(createReconcileUnrealizedCastsPass());
   verify(pm, "llvm");
+  func.addPass(createEvoxExpandOpenShapes());
 }
 
 ArrayRef<Stage> evox::getStages() {

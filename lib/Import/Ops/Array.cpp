@@ -46,6 +46,10 @@ static Results catOp(Call &c) {
       if (d != dim && x != ShapedType::kDynamic && y != ShapedType::kDynamic && x != y)
         c.in.fail("Sizes of tensors must match except in dimension " + std::to_string(dim) +
                   ". Expected size " + std::to_string(x) + " but got size " + std::to_string(y));
+      if (d != dim && (x == ShapedType::kDynamic || y == ShapedType::kDynamic))
+        c.in.requireSame(sizes[d], t->sizes[d],
+                         "Sizes of tensors must match except in dimension " + std::to_string(dim) +
+                             ". Expected size {} but got size {}");
       if (d != dim && x == ShapedType::kDynamic && y != ShapedType::kDynamic)
         sizes[d] = t->sizes[d];
     }
@@ -88,6 +92,9 @@ static Results stackOp(Call &c) {
     if (v.tensor->type.getShape() != list[0].tensor->type.getShape() && v.tensor->type.hasStaticShape() &&
         list[0].tensor->type.hasStaticShape())
       c.in.fail("stack expects each tensor to be equal size");
+    if (v.tensor->rank() == list[0].tensor->rank())
+      for (auto [p, q] : llvm::zip(list[0].tensor->sizes, v.tensor->sizes))
+        c.in.requireSame(p, q, "stack expects each tensor to be equal size, but got {} and {}");
     parts.push_back(c.in.callOp("unsqueeze", {v, Py::ofInt(dim)}, {"self", "dim"})[0]);
   }
   return c.in.callOp("cat", {Py::ofItems(Py::List, std::move(parts)), Py::ofInt(dim)},

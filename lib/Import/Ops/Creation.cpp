@@ -142,25 +142,41 @@ static Results arangeOp(Call &c) {
 static Results linspaceOp(Call &c) {
   auto &b = c.in.b;
   Py start = c.arg("start"), end = c.arg("end");
-  int64_t steps = c.integer("steps");
+  Dim size = c.in.dim(c.arg("steps"));
+  int64_t steps = c.in.staticDim(size);
+  bool isOpen = steps == ShapedType::kDynamic;
   DType dtype = dtypeArg(c, defaultDType());
-  if (steps < 0)
+  if (steps < 0 && !isOpen)
     c.in.fail("number of steps must be non-negative");
   DType acc = isFloating(dtype) ? computeType(dtype) : DType::Double;
   // Bounds are rounded to the result's dtype first.
   auto bound = [&](const Py &v) { return c.in.castScalar(c.in.scalar(v, dtype), dtype, acc); };
   mlir::Value p = bound(start), q = bound(end);
-  mlir::Value count = c.in.number(p, (double)std::max<int64_t>(steps - 1, 1));
+  mlir::Value zero, one, two, last, half, count;
+  auto i64 = [&](mlir::Value i) { return arith::IndexCastOp::create(b, b.getI64Type(), i); };
+  if (isOpen) {
+    zero = arith::ConstantIndexOp::create(b, 0);
+    one = arith::ConstantIndexOp::create(b, 1);
+    two = arith::ConstantIndexOp::create(b, 2);
+    c.in.runtimeAssert(
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, c.in.index(size), zero),
+        "number of steps must be non-negative");
+    last = arith::SubIOp::create(b, c.in.index(size), one);
+    half = arith::DivSIOp::create(b, c.in.index(size), two);
+    count = c.in.castScalar(i64(arith::MaxSIOp::create(b, last, one)), DType::Int64, acc);
+  } else {
+    last = arith::ConstantIndexOp::create(b, steps - 1);
+    half = arith::ConstantIndexOp::create(b, steps / 2);
+    count = c.in.number(p, (double)std::max<int64_t>(steps - 1, 1));
+  }
   // Halves are rounded after each step.
   auto round = [&](mlir::Value v) {
     return isFloating(dtype) ? c.in.castScalar(c.in.castScalar(v, acc, dtype), dtype, acc) : v;
   };
   mlir::Value step = round(arith::DivFOp::create(b, round(arith::SubFOp::create(b, q, p)), count));
   // From the front in the first half and from the back in the second one.
-  mlir::Value v = c.in.generate({b.getIndexAttr(steps)}, elementType(b.getContext(), dtype), [&](ValueRange ids) {
-    mlir::Value half = arith::ConstantIndexOp::create(b, steps / 2);
+  mlir::Value v = c.in.generate({size}, elementType(b.getContext(), dtype), [&](ValueRange ids) {
     mlir::Value front = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, ids[0], half);
-    mlir::Value last = arith::ConstantIndexOp::create(b, steps - 1);
     auto number = [&](mlir::Value i) {
       return round(c.in.castScalar(arith::IndexCastOp::create(b, b.getI64Type(), i), DType::Int64, acc));
     };
@@ -168,6 +184,9 @@ static Results linspaceOp(Call &c) {
     mlir::Value back = number(arith::SubIOp::create(b, last, ids[0]));
     mlir::Value hi = arith::SubFOp::create(b, q, round(arith::MulFOp::create(b, step, back)));
     mlir::Value r = steps == 1 ? p : arith::SelectOp::create(b, front, lo, hi).getResult();
+    if (isOpen) // of one step: the start
+      r = arith::SelectOp::create(
+          b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, last, zero), p, r);
     return c.in.castScalar(r, acc, dtype);
   });
   return {c.in.makeValue(v, dtype)};
@@ -296,13 +315,13 @@ static Results copyInto(Call &c) {
   for (auto [d, s] : llvm::zip(sizes, self->sizes))
     if (c.in.staticDim(d) != c.in.staticDim(s) && c.in.staticDim(s) == 1)
       c.in.fail("output with a dimension of size 1 doesn't match the broadcast shape");
-  c.in.write(self, c.in.broadcastTo(v, self->sizes));
+  c.in.write(self, c.in.broadcastInto(v, self->sizes));
   return {c.args[0]};
 }
 static Results copyOp(Call &c) { // functional: the value of src in self's form
   TensorRef self = c.tensor(0), src = c.tensor(1);
   mlir::Value v = c.in.convert(c.in.read(src), src->dtype, self->dtype);
-  return {c.in.makeValue(c.in.broadcastTo(v, self->sizes), self->dtype)};
+  return {c.in.makeValue(c.in.broadcastInto(v, self->sizes), self->dtype)};
 }
 static Results fillInto(Call &c) {
   TensorRef self = c.tensor(0);

@@ -167,6 +167,10 @@ static AdvancedIndex plan(Call &c, const TensorRef &self, const Py &list) {
           c.in.fail("The shape of the mask at index " + std::to_string(d) + " (" + std::to_string(x) +
                     ") does not match the shape of the indexed tensor at index " +
                     std::to_string(at + d) + " (" + std::to_string(y) + ")");
+        c.in.requireSame(t->sizes[d], self->sizes[at + d],
+                         "The shape of the mask at index " + std::to_string(d) +
+                             " ({}) does not match the shape of the indexed tensor at index " +
+                             std::to_string(at + d) + " ({})");
       }
       for (Py &column : nonzeroColumns(c, t))
         perDim.push_back(column.tensor);
@@ -269,7 +273,7 @@ static Py indexPut(Call &c) {
     updates = c.in.reshape(updates, sizes);
   }
   c.in.broadcastShapes({a.shape, c.in.sizesOf(updates)});
-  updates = c.in.broadcastTo(updates, a.shape);
+  updates = c.in.broadcastInto(updates, a.shape);
   if (self->rank() == 0)
     return c.in.makeValue(c.in.reshape(updates, {}), self->dtype);
   mlir::Value places = tuples(c, a.shape, self->rank(), [&](ValueRange ids) { return a.place(c, ids); });
@@ -277,6 +281,21 @@ static Py indexPut(Call &c) {
   return c.in.makeValue(scatter(c, kind, updates, c.in.read(self), places, self->dtype), self->dtype);
 }
 static Results indexPutOp(Call &c) { return {indexPut(c)}; }
+
+/// Open sizes of an index: those that the other tensor covers.
+static void requireAtMost(Call &c, Dim n, Dim most, const char *what, const char *other, int64_t d) {
+  auto &b = c.in.b;
+  if (c.in.sameDim(n, most) || (c.in.staticDim(n) != ShapedType::kDynamic &&
+                                c.in.staticDim(most) != ShapedType::kDynamic))
+    return;
+  mlir::Value x = c.in.index(n), y = c.in.index(most);
+  c.in.runtimeAssert(arith::CmpIOp::create(b, arith::CmpIPredicate::sle, x, y),
+                     c.name.str() + "(): expected the size {} of " + what +
+                         " to be no larger than the size {} of " + other + " at dimension " +
+                         std::to_string(d),
+                     {arith::IndexCastOp::create(b, b.getI64Type(), x),
+                      arith::IndexCastOp::create(b, b.getI64Type(), y)});
+}
 
 static Results takeAlong(Call &c) { // gather
   TensorRef self = c.tensor(0), index = c.tensor("index");
@@ -291,6 +310,8 @@ static Results takeAlong(Call &c) { // gather
     int64_t x = c.in.staticDim(index->sizes[d]), y = c.in.staticDim(self->sizes[d]);
     if (d != dim && x != ShapedType::kDynamic && y != ShapedType::kDynamic && x > y)
       c.in.fail("Size does not match at dimension " + std::to_string(d) + " expected index to be no larger than self apart from dimension " + std::to_string(dim));
+    if (d != dim)
+      requireAtMost(c, index->sizes[d], self->sizes[d], "index", "self", d);
   }
   mlir::Value src = c.in.read(self);
   if (self->rank() == 0)
@@ -356,11 +377,16 @@ static Results scatterOp(Call &c) {
       c.in.fail(c.name.str() + "(): Expected self.dtype to be equal to src.dtype");
     updates = c.in.read(src);
     SmallVector<Dim> zeros(src->rank(), b.getIndexAttr(0)), ones(src->rank(), b.getIndexAttr(1));
-    if (src->type.getShape() != index->type.getShape())
+    for (int64_t d = 0; d < std::min(src->rank(), index->rank()); ++d)
+      requireAtMost(c, index->sizes[d], src->sizes[d], "index", "src", d);
+    if (src->type.getShape() != index->type.getShape() || !index->type.hasStaticShape())
       updates = tensor::ExtractSliceOp::create(b, updates, zeros, SmallVector<Dim>(index->sizes), ones);
   }
   if (index->type.hasStaticShape() && index->type.getNumElements() == 0)
     return {c.in.makeValue(c.in.read(self), self->dtype)};
+  for (int64_t d = 0; d < std::min(self->rank(), index->rank()); ++d)
+    if (d != dim)
+      requireAtMost(c, index->sizes[d], self->sizes[d], "index", "self", d);
   mlir::Value into = c.in.read(self);
   if (self->rank() == 0) {
     into = c.in.reshape(into, {b.getIndexAttr(1)});

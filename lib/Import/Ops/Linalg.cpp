@@ -28,10 +28,8 @@ static mlir::Value batchedProduct(Call &c, mlir::Value x, mlir::Value y, DType d
               std::to_string(c.in.staticDim(p[rank - 2])) + "x" + std::to_string(k) + " and " +
               std::to_string(l) + "x" + std::to_string(c.in.staticDim(q[rank - 1])) + ")");
   if (!c.in.sameDim(p[rank - 1], q[rank - 2]))
-    c.in.runtimeAssert(
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, c.in.index(p[rank - 1]), c.in.index(q[rank - 2])),
-        "mat1 and mat2 shapes cannot be multiplied: inner sizes {} and {}",
-        {c.in.i64(c.in.fromDim(p[rank - 1])), c.in.i64(c.in.fromDim(q[rank - 2]))});
+    c.in.requireSame(p[rank - 1], q[rank - 2],
+                     "mat1 and mat2 shapes cannot be multiplied: inner sizes {} and {}");
   SmallVector<Dim> sizes(p.begin(), p.end() - 1);
   sizes.push_back(q[rank - 1]);
   DType compute = computeType(dtype);
@@ -80,6 +78,8 @@ static Results matmulOp(Call &c) {
   if (columnY)
     q.push_back(one);
   SmallVector<Dim> bp(p.begin(), p.end() - 2), bq(q.begin(), q.end() - 2);
+  if (c.name == "bmm")
+    c.in.requireSame(bp[0], bq[0], "bmm: expected equal sizes of the first dimensions, got {} and {}");
   SmallVector<Dim> batch = c.in.broadcastShapes({bp, bq});
   auto spread = [&](TensorRef &t, ArrayRef<Dim> own) {
     mlir::Value v = c.in.reshape(c.in.read(t), own);
@@ -302,6 +302,11 @@ static Results einsumOp(Call &c) {
   for (mlir::Value v : values)
     shapes.push_back(c.in.sizesOf(v));
   c.in.broadcastShapes(shapes); // checks that they agree
+  for (size_t i = 1; i < shapes.size(); ++i)
+    for (size_t k = 0; k < i; ++k)
+      for (auto [p, q] : llvm::zip(shapes[i], shapes[k]))
+        if (!isOne(c, p) && !isOne(c, q))
+          c.in.requireSame(p, q, "einsum(): the sizes {} and {} of one subscript differ");
 
   // A sum of integers is one of int64, also over one element.
   DType summed = isIntegral(dtype, true) ? DType::Int64 : dtype;

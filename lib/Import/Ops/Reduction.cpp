@@ -161,10 +161,18 @@ static Py lowest(DType dtype, bool wantMax) {
 }
 
 static void refuseEmpty(Call &c, const TensorRef &t, ArrayRef<int64_t> dims) {
-  for (int64_t d : dims)
-    if (c.in.staticDim(t->sizes[d]) == 0)
-      c.in.fail(c.name.str() + "(): Expected reduction dim " + std::to_string(d) +
-                " to have non-zero size.");
+  for (int64_t d : dims) {
+    int64_t n = c.in.staticDim(t->sizes[d]);
+    std::string text = c.name.str() + "(): Expected reduction dim " + std::to_string(d) +
+                       " to have non-zero size.";
+    if (n == 0)
+      c.in.fail(text);
+    if (n == ShapedType::kDynamic)
+      c.in.runtimeAssert(arith::CmpIOp::create(c.in.b, arith::CmpIPredicate::ne,
+                                               c.in.index(t->sizes[d]),
+                                               arith::ConstantIndexOp::create(c.in.b, 0)),
+                         text);
+  }
 }
 
 /// amax and amin, and max() and min() of a whole tensor: NaN wins.

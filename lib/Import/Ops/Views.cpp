@@ -359,12 +359,10 @@ static TensorRef expanded(Call &c, const TensorRef &t, SmallVector<Dim> sizes) {
                 ") at non-singleton dimension " + std::to_string(d));
     else if ((have == ShapedType::kDynamic || (n == ShapedType::kDynamic && have != 1)) &&
              !c.in.sameDim(sizes[d], t->sizes[d - lead]))
-      c.in.runtimeAssert(
-          arith::CmpIOp::create(c.in.b, arith::CmpIPredicate::eq, c.in.index(sizes[d]),
-                                c.in.index(t->sizes[d - lead])),
-          "The expanded size of the tensor ({}) must match the existing size ({}) at "
-          "non-singleton dimension " + std::to_string(d),
-          {c.in.i64(c.in.fromDim(sizes[d])), c.in.i64(c.in.fromDim(t->sizes[d - lead]))});
+      c.in.requireSame(sizes[d], t->sizes[d - lead],
+                       "The expanded size of the tensor ({}) must match the existing size ({}) "
+                       "at non-singleton dimension " + std::to_string(d),
+                       /*mayBeOne=*/t->sizes[d - lead]);
     if (t->strides)
       strides.push_back(have == 1 && n != 1 && n != -1 ? 0 : (*t->strides)[d - lead]);
   }

@@ -123,3 +123,55 @@ def EvoxVerifyStage : Pass<"evox-verify-stage", "::mlir::ModuleOp"> {
 }
 
 #endif // EVOX_DIALECT_EVOX_TRANSFORMS_PASSES
+def EvoxExpandOpenShapes
+    : Pass<"evox-expand-open-shapes", "::mlir::func::FuncOp"> {
+  let summary = "Reshapes to several open dimensions become reinterpret_cast";
+  let description = [{
+    `expand-strided-metadata` of MLIR 22 crashes on a `memref.expand_shape` that
+    makes more than one dynamic dimension of one; this pass takes those away.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def EvoxFoldChecks : Pass<"evox-fold-checks", "::mlir::func::FuncOp"> {
+  let summary = "Checks that cannot fail go away";
+  let description = [{
+    An `evox.assert` whose condition holds for all values that its operands can
+    have is removed: indices that come from argmin, argsort, topk, nonzero, a
+    permutation or integers drawn from a known range need no check, and a
+    program without checks need not save its state before each call. So are
+    comparisons of integers that always have the same result.
+
+    The range of a tensor is that of its elements. What the body of a
+    `linalg.generic` yields is found by upstream's range inference, for sums up
+    to two rounds.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def EvoxForwardSlices : Pass<"evox-forward-slices", "::mlir::func::FuncOp"> {
+  let summary = "Elements of a concatenation are read from its pieces";
+  let description = [{
+    `tensor.extract` of a `tensor.insert_slice` reads both tensors, at indices
+    kept within each, and selects. So picking rows of `torch.cat([a, b])` makes
+    no copy of `a` and `b`. Applies where nothing but `tensor.extract` and
+    other slices uses the result, with static sizes and strides of one.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def EvoxFuseElementwise : Pass<"evox-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Elementwise linalg ops fuse, also where a value has several users";
+  let description = [{
+    Upstream fuses a `linalg.generic` into its only user. Here a producer
+    without arithmetic (a broadcast) is first given to each of its users as a
+    copy of its own; then a producer fuses into a user with the same loops also
+    where others use it as well: the fused op yields both. A sum takes in only
+    what nothing else uses, so that it stays a sum with one result.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::affine::AffineDialect"];
+}
+
