@@ -29,6 +29,11 @@ struct Options {
       "dynamic", cl::desc("Leaves dimensions of an argument open; may be given again. "
                           "Negative ones count from the end. Example: --dynamic=forward.x:0,2"),
       cl::value_desc("METHOD.ARG:DIMS"), cl::cat(category)};
+  cl::list<std::string> transforms{
+      "transform", cl::desc("Export use_state and vmap of a method; --input gives the types of "
+                            "NAME's arguments without the state. May be given again. "
+                            "Example: --transform=\"many = vmap(use_state(step), axis_size=8)\""),
+      cl::value_desc("NAME = FUNCTION"), cl::cat(category)};
   cl::opt<int64_t> unroll{
       "unroll-limit", cl::init(8), cl::cat(category), cl::value_desc("N"),
       cl::desc("Loops of at most N known iterations are unrolled. Example: --unroll-limit=0")};
@@ -76,6 +81,7 @@ evox::ImportOptions evox::importOptions() {
     }
     result.dynamic[method.str()].push_back(std::move(open));
   }
+  result.transforms.assign(options->transforms.begin(), options->transforms.end());
   result.unrollLimit = options->unroll;
   result.keepGoing = options->keepGoing;
   result.defaultDType = options->dtype;

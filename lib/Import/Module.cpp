@@ -10,6 +10,7 @@
 // says which phase it leads to.
 
 #include "Phases.h"
+#include "Transforms.h"
 #include "evox/Import/TorchScript.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -546,15 +547,18 @@ static std::vector<std::string> importable(MLIRContext &context, script::Program
 }
 
 OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, StringRef path,
-                                                    const ImportOptions &options,
+                                                    const ImportOptions &given,
                                                     ImportStats *stats) {
   context.loadDialect<EvoxDialect, arith::ArithDialect, math::MathDialect,
                       tensor::TensorDialect, linalg::LinalgDialect, scf::SCFDialect>();
   Location unknown = FileLineColLoc::get(&context, path, 0, 0);
   std::unique_ptr<script::Program> program;
   std::vector<std::string> methods;
+  ImportOptions options = given;
+  std::optional<Transforms> transforms;
   try {
     program = script::loadProgram(path.str());
+    transforms.emplace(options, *program);
     methods = chooseMethods(*program, options);
   } catch (const std::exception &e) {
     emitError(unknown) << e.what();
@@ -570,6 +574,16 @@ OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, String
   }
   OwningOpRef<mlir::ModuleOp> module =
       importMethods(context, *program, unknown, methods, options, stats);
+  if (module) {
+    try {
+      transforms->finish(*module);
+    } catch (const ImportError &e) {
+      emitError(unknown) << e.what();
+      return nullptr;
+    }
+    if (failed(verify(*module)))
+      return nullptr;
+  }
   if (stats) {
     stats->libtorchSeconds = program->seconds;
     stats->importSeconds =

@@ -98,6 +98,7 @@ evox_status evox::rt::guarded(evox_instance *instance,
                               void (*body)(evox_instance *, void *),
                               void *arg) {
   instance->running = true;
+  instance->laneDepth = 0;
   instance->failure = EVOX_OK;
   if (setjmp(instance->jump) == 0)
     body(instance, arg);

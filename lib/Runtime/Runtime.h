@@ -56,6 +56,14 @@ struct NewState {
   int64_t *sizes;
 };
 
+// A loop over the lanes of a vmap: the generator that each lane starts from.
+constexpr int32_t kMostLaneFrames = 8;
+struct LaneFrame {
+  bool same;
+  uint64_t most; // draws of the lane that drew most (philox)
+  Generator *saved; // memory that is kept for the next call
+};
+
 } // namespace evox::rt
 
 struct evox_instance {
@@ -81,6 +89,8 @@ struct evox_instance {
   int32_t lastEntry; // the same entry point mostly comes again
   evox_view *args;   // as many as the widest entry point has
   evox_view *results;
+  evox::rt::LaneFrame lanes[evox::rt::kMostLaneFrames]; // nested vmaps
+  int32_t laneDepth;
   int32_t nResults;             // of `results` that were made
   const evox_type *resultTypes; // what they were made for
 

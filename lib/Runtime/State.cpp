@@ -272,6 +272,8 @@ void evox::rt::closeInstance(evox_instance *instance) {
   std::free(instance->lists);
   std::free(instance->saved);
   std::free(instance->savedGenerator);
+  for (LaneFrame &frame : instance->lanes)
+    std::free(frame.saved);
   std::free(instance->generatorBytes);
   std::free(instance->args);
   std::free(instance->results);

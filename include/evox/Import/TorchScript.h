@@ -35,6 +35,8 @@ struct ImportOptions {
   /// Result types of the methods that the host supplies at run time, by name:
   /// "evaluate" or, of one submodule only, "problem.evaluate".
   std::map<std::string, std::string> externals;
+  /// Derived functions, such as "many = vmap(use_state(step), axis_size=8)".
+  std::vector<std::string> transforms;
   /// Loops with a known trip count up to this are unrolled.
   int64_t unrollLimit = 8;
   /// Leave out methods that cannot be imported, with a warning each.

@@ -31,6 +31,15 @@ void evox_k_random_exponential(evox_ctx *, const evox_view *out, double rate);
 void evox_k_random_bernoulli(evox_ctx *, const evox_view *p,
                              const evox_view *out);
 
+/* --- lanes of a vmap ------------------------------------------------------- */
+/* Each lane starts from the generator that begin found: with `same` as it was,
+ * else, with philox, as one whose seed is that of the lane (splitmix64's output
+ * for seed + (lane + 1) * 0x9E3779B97F4A7C15). end goes on after the lane that
+ * drew most. The pairs nest. */
+void evox_k_lanes_begin(evox_ctx *, int64_t same);
+void evox_k_lanes_next(evox_ctx *, int64_t lane);
+void evox_k_lanes_end(evox_ctx *);
+
 /* --- arrays --------------------------------------------------------------- */
 /* flags: EVOX_SORT_DESCENDING, and EVOX_SORT_UNSTABLE for the order of equal
  * elements that torch.sort and argsort give without stable=True (that of

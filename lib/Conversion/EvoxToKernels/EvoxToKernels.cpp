@@ -164,6 +164,18 @@ bool lower(Operation *op) {
         call.kernel("random_bernoulli").in(o.getProbabilities());
         return draw(o);
       })
+      .Case([&](RandomBeginLanesOp o) {
+        call.kernel("lanes_begin").scalar(C(o.getSame())).draws();
+        return call.finish(o.getGenerator()), true;
+      })
+      .Case([&](RandomLaneOp o) {
+        call.kernel("lanes_next").scalar(o.getLane()).draws();
+        return call.finish(o.getGenerator()), true;
+      })
+      .Case([&](RandomEndLanesOp o) {
+        call.kernel("lanes_end").draws();
+        return call.finish(o.getGenerator()), true;
+      })
       .Case([&](SortOp o) {
         call.kernel("sort").in(o.getInput());
         call.outLike(o.getValues().getType(), o.getInput());

@@ -112,6 +112,7 @@ private:
   OpBuilder builder;
   SymbolTableCollection tables;
   bool entriesByDefault = true;
+  llvm::StringSet<> builtUpon;
   SmallVector<FuncOp> funcs; ///< in the order of the text
   DenseMap<Operation *, std::string> names;
   DenseMap<Operation *, Effects> effectsOf; ///< of functions and region ops
@@ -609,7 +610,7 @@ LogicalResult UseState::convert(FuncOp func) {
   if (entry) {
     auto dict = func->getAttrOfType<DictionaryAttr>("entry");
     newFunc->setAttr(attr::kEntry, dict ? dict : none);
-  } else {
+  } else if (!builtUpon.contains(names[func])) {
     newFunc.setPrivate();
   }
   return success();
@@ -625,6 +626,17 @@ LogicalResult UseState::run() {
   });
   entriesByDefault = llvm::none_of(
       funcs, [](FuncOp func) { return func->hasAttr("entry"); });
+  // What derived functions build on must stay there until --evox-vmap.
+  layout.getRoot()->walk([&](Operation *op) {
+    if (!isa<UseStateOp, VmapOp>(op))
+      return;
+    entriesByDefault &= !op->hasAttr("entry");
+    auto symbol = op->getAttrOfType<SymbolRefAttr>("function");
+    std::string path = symbol.getRootReference().str();
+    for (FlatSymbolRefAttr nested : symbol.getNestedReferences())
+      path += "." + nested.getValue().str();
+    builtUpon.insert(path);
+  });
   nameFunctions();
   for (FuncOp func : funcs)
     if (failed(analyze(func)))

@@ -91,4 +91,40 @@ def Evox_RandomBernoulliOp : Evox_DrawOp<"bernoulli", (ins AnyRankedTensor:$prob
   let assemblyFormat = "$generator `p` $probabilities (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($probabilities) `->` type($values)";
 }
 
+class Evox_LaneOp<string mnemonic, dag extra = (ins)>
+    : Evox_Op<"random." # mnemonic, [Pure, AllTypesMatch<["generator", "next"]>]> {
+  let arguments = !con((ins Evox_GeneratorType:$generator), extra);
+  let results = (outs Evox_GeneratorType:$next);
+}
+
+def Evox_RandomBeginLanesOp : Evox_LaneOp<"begin_lanes", (ins UnitAttr:$same)> {
+  let summary = "Opens a part of the program that draws lane by lane";
+  let description = [{
+    Remembers the generator, for `evox.random.lane` to start each lane from. With
+    `same` all lanes draw the same numbers; without, lane i draws those of a
+    philox generator with lane i's seed (see docs/numerics.md).
+
+    Example: `%h = evox.random.begin_lanes %g`
+  }];
+  let assemblyFormat = "$generator (`same` $same^)? attr-dict";
+}
+
+def Evox_RandomLaneOp : Evox_LaneOp<"lane", (ins I64:$lane)> {
+  let summary = "Starts a lane: the generator that was remembered, as lane i sees it";
+  let description = [{
+    Example: `%h = evox.random.lane %g, %i`
+  }];
+  let assemblyFormat = "$generator `,` $lane attr-dict";
+}
+
+def Evox_RandomEndLanesOp : Evox_LaneOp<"end_lanes"> {
+  let summary = "Closes what `evox.random.begin_lanes` opened";
+  let description = [{
+    The generator goes on after the lane that drew most.
+
+    Example: `%h = evox.random.end_lanes %g`
+  }];
+  let assemblyFormat = "$generator attr-dict";
+}
+
 #endif // EVOX_DIALECT_EVOX_IR_EVOXRANDOMOPS

@@ -48,6 +48,57 @@ def Evox_KernelCallOp : Evox_Op<"kernel_call", [
   }];
 }
 
+def Evox_UseStateOp : Evox_Op<"use_state", [Symbol, HasParent<"ModuleOp">]> {
+  let summary = "The function that takes and returns the state of another one";
+  let description = [{
+    Names a derived function, `use_state` of `function`: before the arguments it
+    takes the tensors of the slots `keys` (names in `state_dict()`), and it returns
+    them as they are afterwards before the results. The program's own slots stay
+    as they are. Slots that are not in `keys`, the generator and lists stay state.
+    `function` is an `evox.func`, or another derived function; `--evox-vmap`
+    resolves chains of them, inside out. `entry` is as on `evox.func`.
+
+    Example: `evox.use_state @pure of @step keys ["population", "problem.shift"]`
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, SymbolRefAttr:$function,
+                       StrArrayAttr:$keys, OptionalAttr<DictionaryAttr>:$entry);
+  let assemblyFormat = "$sym_name `of` $function `keys` $keys attr-dict";
+}
+
+def Evox_VmapOp : Evox_Op<"vmap", [Symbol, HasParent<"ModuleOp">]> {
+  let summary = "A function over a batch of arguments";
+  let description = [{
+    Names a derived function, `torch.func.vmap` of `function`. `in_dims` has an
+    entry per argument, the dimension that holds the lanes, or `unit` (Python's
+    None) for one that all lanes share; `out_dims` has one per result. The state
+    of `function` is shared, too, and may not be written with a value per lane.
+    There are `axis_size` lanes, else as many as the first batched argument has.
+    Lane i of the result is what `function` returns for lane i of the arguments,
+    also where data decides on branches and loops: a lane that is done does
+    nothing more.
+
+    `randomness` is `different` (each lane draws its own numbers), `same` or
+    `error`. `chunk_size` bounds how many lanes run at a time. `strategy` is
+    `mask` (lanes run together, and finished ones are frozen), `lanes` (one
+    after the other), or left to the pass.
+
+    Example:
+
+    ```mlir
+    evox.vmap @many of @pure in [0, unit] out [0] {axis_size = 8, randomness = "different"}
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, SymbolRefAttr:$function,
+                       ArrayAttr:$in_dims, ArrayAttr:$out_dims,
+                       OptionalAttr<I64Attr>:$axis_size,
+                       DefaultValuedStrAttr<StrAttr, "different">:$randomness,
+                       OptionalAttr<I64Attr>:$chunk_size,
+                       OptionalAttr<StrAttr>:$strategy,
+                       OptionalAttr<DictionaryAttr>:$entry);
+  let assemblyFormat = "$sym_name `of` $function `in` $in_dims `out` $out_dims attr-dict";
+  let hasVerifier = 1;
+}
+
 def Evox_ContiguousOp : Evox_Op<"contiguous", [Pure, AllTypesMatch<["input", "result"]>]> {
   let summary = "The value, in a buffer of row-major layout";
   let description = [{

@@ -18,6 +18,9 @@ namespace evox {
 
 /// How the evox ops take part in upstream bufferization.
 void registerBufferizableOpInterfaceExternalModels(mlir::DialectRegistry &);
+
+/// The batching rules of all ops, for `--evox-vmap`.
+void registerBatchOpInterfaceExternalModels(mlir::DialectRegistry &);
 } // namespace evox
 
 #endif // EVOX_DIALECT_EVOX_TRANSFORMS_PASSES_H

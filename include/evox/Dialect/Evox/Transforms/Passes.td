@@ -41,6 +41,31 @@ def EvoxUseState : Pass<"evox-use-state", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def EvoxVmap : Pass<"evox-vmap", "::mlir::ModuleOp"> {
+  let summary = "Resolves evox.use_state and evox.vmap, inside out";
+  let description = [{
+    Runs after `--evox-use-state`. Each `evox.use_state` and `evox.vmap` becomes a
+    `func.func` of its name, those that others build on first.
+
+    Under `vmap` a value that differs from lane to lane gets the lanes as its
+    first dimension; other values stay as they are. Each op knows how it is
+    batched (`BatchOpInterface`); one that does not is run lane by lane, with a
+    remark. Branches on data run for all lanes and each lane keeps its own
+    results; loops run until every lane is done, and lanes that are done keep
+    their values. Where a branch or loop on data draws random numbers or calls
+    the host, the whole function runs lane after lane instead.
+  }];
+  let options = [
+    Option<"rng", "rng", "std::string", "\"torch\"",
+           "Generator of random numbers: torch or philox">
+  ];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def EvoxAddDestinations : Pass<"evox-add-destinations", "::mlir::ModuleOp"> {
   let summary = "Entry points write their state and results where the caller wants them";
   let description = [{
@@ -109,20 +134,6 @@ def EvoxPrepareLoops : Pass<"evox-prepare-loops", "::mlir::func::FuncOp"> {
                            "::mlir::LLVM::LLVMDialect"];
 }
 
-def EvoxVerifyStage : Pass<"evox-verify-stage", "::mlir::ModuleOp"> {
-  let summary = "Fails on ops that the stage before should have lowered";
-  let description = [{
-    Ends each stage of the pipeline. `state`: state is explicit. `linalg`:
-    nothing of the evox dialect is left but kernel calls, lists and asserts.
-    `loops`: no tensors. `llvm`: nothing but the LLVM dialect. All leftovers are
-    reported, each kind of op once.
-  }];
-  let options = [
-    Option<"stage", "stage", "std::string", "", "state, linalg, loops or llvm">
-  ];
-}
-
-#endif // EVOX_DIALECT_EVOX_TRANSFORMS_PASSES
 def EvoxExpandOpenShapes
     : Pass<"evox-expand-open-shapes", "::mlir::func::FuncOp"> {
   let summary = "Reshapes to several open dimensions become reinterpret_cast";
@@ -175,3 +186,17 @@ def EvoxFuseElementwise : Pass<"evox-fuse-elementwise", "::mlir::func::FuncOp"> 
                            "::mlir::affine::AffineDialect"];
 }
 
+def EvoxVerifyStage : Pass<"evox-verify-stage", "::mlir::ModuleOp"> {
+  let summary = "Fails on ops that the stage before should have lowered";
+  let description = [{
+    Ends each stage of the pipeline. `state`: state is explicit. `linalg`:
+    nothing of the evox dialect is left but kernel calls, lists and asserts.
+    `loops`: no tensors. `llvm`: nothing but the LLVM dialect. All leftovers are
+    reported, each kind of op once.
+  }];
+  let options = [
+    Option<"stage", "stage", "std::string", "", "state, linalg, loops or llvm">
+  ];
+}
+
+#endif // EVOX_DIALECT_EVOX_TRANSFORMS_PASSES
