@@ -8,6 +8,7 @@
 
 #include "Interpreter.h"
 #include "Ops/Common.h"
+#include "Ops/Python.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -96,7 +97,7 @@ const llvm::StringMap<OpFn> &import::opTable() {
   static const llvm::StringMap<OpFn> table = [] {
     llvm::StringMap<OpFn> t;
     for (ArrayRef<OpRow> rows :
-         {pythonOps(), pointwiseOps(), bitOps(), reductionOps(), viewOps(), indexOps(),
+         {pythonOps(), mathOps(), containerOps(), stringOps(), pointwiseOps(), bitOps(), reductionOps(), viewOps(), indexOps(),
           creationOps(), randomOps(), arrayOps(), linalgOps(), factorOps(), neuralNetOps()})
       for (const OpRow &row : rows)
         t[row.name] = row.fn;
@@ -200,7 +201,11 @@ Py Interpreter::callFunction(script::Function &fn, std::vector<Py> args) {
   if (depth > 200)
     fail("calls nest more than 200 deep in '" + fn.name +
          "': a recursion that depends on data cannot be compiled");
-  ++depth;
+  struct Nesting {
+    int &depth;
+    Nesting(int &depth) : depth(depth) { ++depth; }
+    ~Nesting() { --depth; }
+  } nesting(depth);
   const script::Block &body = fn.graph();
   std::vector<Py> env(fn.numValues);
   for (size_t i = 0; i < body.inputs.size(); ++i) {
@@ -212,7 +217,6 @@ Py Interpreter::callFunction(script::Function &fn, std::vector<Py> args) {
       fail("'" + fn.name + "' misses its argument '" + fn.argNames[i] + "'");
   }
   runBlock(body, env);
-  --depth;
   if (body.outputs.empty())
     return Py();
   return env[body.outputs[0]];
@@ -310,10 +314,17 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
       auto exact = table.find((base + "." + node.overload).str());
       if (exact != table.end())
         return exact->second;
+    } else if (llvm::none_of(args, [](const Py &v) { return v.isTensor(); })) {
+      // An op on numbers whose name a tensor op has too.
+      auto ofNumbers = table.find((base + ".number").str());
+      if (ofNumbers != table.end())
+        return ofNumbers->second;
     }
     auto family = table.find(base);
     return family == table.end() ? nullptr : family->second;
   };
+  if (full == "aten::wait") // of a future, which is its result
+    return {args[0]};
   if (space == "aten") {
     if (OpFn fn = lookup(name)) {
       Call call{*this, node, name, node.overload, std::move(args), node.argNames};
@@ -408,10 +419,38 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
 // prim
 //===----------------------------------------------------------------------===//
 
+/// The parts of "Tuple[int, List[str]]": what stands in its brackets.
+static std::vector<std::string> typeArguments(StringRef type) {
+  std::vector<std::string> parts;
+  size_t open = type.find('[');
+  if (open == StringRef::npos || !type.ends_with("]"))
+    return parts;
+  std::string part;
+  int depth = 0;
+  for (char ch : type.slice(open + 1, type.size() - 1)) {
+    depth += ch == '[' ? 1 : ch == ']' ? -1 : 0;
+    if (ch == ',' && depth == 0) {
+      parts.push_back(part);
+      part.clear();
+    } else if (ch != ' ' || depth) {
+      part += ch;
+    }
+  }
+  if (!part.empty() && part != "()")
+    parts.push_back(part);
+  return parts;
+}
+
 static bool isInstance(const Py &v, StringRef type) {
   auto begins = [&](StringRef prefix) { return type.starts_with(prefix); };
+  if (type == "Any")
+    return true;
+  if (begins("Optional["))
+    return v.isNone() || isInstance(v, typeArguments(type)[0]);
+  if (type == "number")
+    return v.isNumber() && v.kind != Py::Bool;
   switch (v.kind) {
-  case Py::None: return type == "NoneType" || begins("Optional[");
+  case Py::None: return type == "NoneType";
   case Py::Int: return type == "int";
   case Py::Float: return type == "float";
   case Py::Bool: return type == "bool";
@@ -419,15 +458,56 @@ static bool isInstance(const Py &v, StringRef type) {
   case Py::String: return type == "str";
   case Py::Tensor: return type == "Tensor";
   case Py::List:
-    return type == "list" || type == v.items->type ||
-           (begins("List[") && (v.items->type.empty() ||
-                                 type == v.items->type));
-  case Py::Tuple: return type == "tuple" || begins("Tuple[");
-  case Py::Dict: return begins("Dict[");
-  case Py::Device: return type == "Device";
+    if (type == "list" || type == v.items->type)
+      return true;
+    return begins("List[") && v.items->type.empty() &&
+           llvm::all_of(v.list(), [&](const Py &item) {
+             return isInstance(item, typeArguments(type)[0]);
+           });
+  case Py::Tuple: {
+    if (type == "tuple")
+      return true;
+    if (!begins("Tuple["))
+      return !v.items->type.empty() && type == v.items->type; // a named one
+    std::vector<std::string> parts = typeArguments(type);
+    if (parts.size() != v.list().size())
+      return false;
+    for (auto [item, part] : llvm::zip(v.list(), parts))
+      if (!isInstance(item, part))
+        return false;
+    return true;
+  }
+  case Py::Dict: return begins("Dict[") && (v.items->type.empty() || type == v.items->type);
+  case Py::Device: return type == "Device" || type == "torch.device";
+  case Py::Enum: return !type.empty() && StringRef(v.s).starts_with(type);
   case Py::Object: return type == v.object->object->type;
   default: return false;
   }
+}
+
+Py Interpreter::textOf(const Py &v) { return callOp("str", {v}, {"elem"})[0]; }
+
+Py Interpreter::listOf(const TensorRef &t, mlir::Value v, SmallVector<Dim> at) {
+  if ((int64_t)at.size() == t->rank()) {
+    SmallVector<mlir::Value> ids;
+    for (Dim d : at)
+      ids.push_back(index(d));
+    mlir::Value s = tensor::ExtractOp::create(b, v, ids);
+    if (t->dtype == DType::Bool)
+      return Py::ofBool(s);
+    return isFloating(t->dtype) ? Py::ofFloat(castScalar(s, t->dtype, DType::Double))
+                                : Py::ofInt(castScalar(s, t->dtype, DType::Int64));
+  }
+  int64_t n = t->type.getDimSize(at.size());
+  if (ShapedType::isDynamic(n))
+    failStatic("the length of a list made by tolist()");
+  std::vector<Py> items;
+  at.push_back(Dim());
+  for (int64_t i = 0; i < n; ++i) {
+    at.back() = b.getIndexAttr(i);
+    items.push_back(listOf(t, v, at));
+  }
+  return Py::ofItems(Py::List, std::move(items));
 }
 
 Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
@@ -466,6 +546,13 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
   if (kind == "TupleConstruct" || kind == "NamedTupleConstruct") {
     Py v = Py::ofItems(Py::Tuple, std::move(args));
     v.items->names = node.typeAttribute;
+    if (!node.typeAttribute.empty())
+      v.items->type = node.outputTypes[0];
+    // A default of a field may be of another type than the field.
+    if (!node.typeAttribute.empty())
+      for (auto [item, type] : llvm::zip(v.list(), node.fieldTypes))
+        if (type == "float" && item.kind == Py::Int)
+          item = item.ssa ? Py::ofFloat(scalar(item, DType::Double)) : Py::ofFloat((double)item.i);
     return {v};
   }
   if (kind == "DictConstruct")
@@ -500,15 +587,18 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
     return {Py::of(t)};
   }
   if (kind == "unchecked_cast" || kind == "unchecked_unwrap_optional" ||
-      kind == "requires_grad" || kind == "MKLDNNRelu6")
+      kind == "MKLDNNRelu6")
     return {args[0]};
+  if (kind == "requires_grad")
+    return {Py::ofBool(args[0].isTensor() && args[0].tensor->requiresGrad)};
   if (kind == "Uninitialized") {
     Py v;
     v.kind = Py::Uninitialized;
     return {v};
   }
   if (kind == "RaiseException") {
-    std::string message = args[0].kind == Py::String ? args[0].s : "an exception";
+    Py text = args[0].isNone() ? Py::ofString("an exception") : textOf(args[0]);
+    std::string message = text.s;
     if (args.size() > 1 && args[1].kind == Py::String && !args[1].s.empty()) {
       StringRef qualified = args[1].s;
       StringRef name = qualified.rsplit('.').second;
@@ -516,7 +606,14 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
     }
     if (!inDataRegion())
       throw ImportError("the program always raises here: " + message);
-    AssertOp::create(b, arith::ConstantIntOp::create(b, 0, 1), message, ValueRange());
+    std::string shown;
+    for (char ch : message)
+      shown += ch == kRunTimePart ? "{}" : std::string(1, ch);
+    SmallVector<mlir::Value> values;
+    if (text.items)
+      for (const Py &part : text.list())
+        values.push_back(part.ssa);
+    AssertOp::create(b, arith::ConstantIntOp::create(b, 0, 1), shown, values);
     return {};
   }
   if (kind == "isinstance") {
@@ -528,8 +625,8 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
   if (kind == "Print") {
     std::string line;
     for (Py &v : args)
-      line += (line.empty() ? "" : " ") +
-              (v.kind == Py::String ? v.s : std::string("<") + kindName(v.kind) + ">");
+      for (char ch : (line.empty() ? "" : " ") + textOf(v).s)
+        line += ch == kRunTimePart ? "{}" : std::string(1, ch);
     note("print is dropped: " + line);
     return {};
   }
@@ -548,14 +645,20 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
     return {Py::ofBool(false)};
   if (kind == "is_cpu")
     return {Py::ofBool(true)};
-  if (kind == "fork") {
-    // Runs at once: the order of effects is the program's.
-    std::vector<Py> results;
-    auto sub = node.attributes.find("Subgraph");
-    if (sub == node.attributes.end())
-      fail("prim::fork without a body");
-    fail("prim::fork of a subgraph is not supported");
+  if (kind == "fork" || kind == "awaitable") {
+    // Runs at once: the order of effects is the program's. The future is its
+    // result.
+    auto body = node.attributes.find("Subgraph");
+    if (body == node.attributes.end() || !body->second.function)
+      fail("prim::" + kind.str() + " without a body");
+    return {callFunction(*body->second.function, std::move(args))};
   }
+  if (kind == "awaitable_wait" || kind == "awaitable_nowait")
+    return {args[0]};
+  if (kind == "Enter")
+    return {callMethod(args[0], "__enter__", {})};
+  if (kind == "Exit")
+    return {callMethod(args[0], "__exit__", {Py(), Py(), Py()})};
   if (kind == "shape") // of a traced graph
     return callOp("size", {args[0]}, {"self"});
   if (kind == "EnumName") {
@@ -565,7 +668,7 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
   if (kind == "EnumValue")
     return {args[0].list()[0]};
   if (kind == "tolist")
-    fail("Tensor.tolist() is not supported");
+    return {listOf(toTensor(args[0]), read(toTensor(args[0])), {})};
   if (kind == "data")
     return callOp("detach", {args[0]}, {"self"});
   if (kind == "grad")
@@ -583,8 +686,10 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
     Py v;
     v.kind = Py::Object;
     v.object = std::make_shared<Instance>();
-    fail("an object of class '" + node.outputTypes[0] +
-         "' is made inside the program: only modules are supported");
+    v.object->object = node.attributes.at("class").object;
+    for (const script::Attribute &a : v.object->object->attributes)
+      v.object->attributes.push_back({a.name, fromConstant(a.value)});
+    return {v};
   }
   problems.push_back({node.kind, currentNode ? currentNode->loc : node.loc});
   return Results(node.outputs.size(), Py::poison());

@@ -58,6 +58,9 @@ struct OpRow {
 const llvm::StringMap<OpFn> &opTable();
 /// The tables of the families.
 llvm::ArrayRef<OpRow> pythonOps();
+llvm::ArrayRef<OpRow> mathOps();
+llvm::ArrayRef<OpRow> containerOps();
+llvm::ArrayRef<OpRow> stringOps();
 llvm::ArrayRef<OpRow> pointwiseOps();
 llvm::ArrayRef<OpRow> bitOps();
 llvm::ArrayRef<OpRow> reductionOps();
@@ -136,18 +139,18 @@ public:
   int64_t staticDim(Dim d); ///< or ShapedType::kDynamic
   mlir::RankedTensorType typeOf(llvm::ArrayRef<Dim> sizes, mlir::Type element);
   mlir::Value empty(llvm::ArrayRef<Dim> sizes, mlir::Type element);
-  /// Broadcasting of shapes; checks dynamic ones at run time.
-  llvm::SmallVector<Dim> broadcastShapes(llvm::ArrayRef<llvm::SmallVector<Dim>> shapes);
-  mlir::Value broadcastTo(mlir::Value v, llvm::ArrayRef<Dim> sizes);
   /// Checks at run time that two sizes are equal, or one of `mayBeOne` is 1;
   /// the message names both sizes by {}.
   void requireSame(Dim a, Dim b, const std::string &message,
                    llvm::ArrayRef<Dim> mayBeOne = {});
+  /// Broadcasting of shapes; checks dynamic ones at run time.
+  llvm::SmallVector<Dim> broadcastShapes(llvm::ArrayRef<llvm::SmallVector<Dim>> shapes);
+  mlir::Value broadcastTo(mlir::Value v, llvm::ArrayRef<Dim> sizes);
+  /// The same for a value that is written: its sizes are these or 1.
+  mlir::Value broadcastInto(mlir::Value v, llvm::ArrayRef<Dim> sizes);
   mlir::Value reshape(mlir::Value v, llvm::ArrayRef<Dim> sizes);
   mlir::Value transpose(mlir::Value v, llvm::ArrayRef<int64_t> perm);
   /// A pointwise op over tensors broadcast to one shape. `body` is made of
-  /// The same for a value that is written: its sizes are these or 1.
-  mlir::Value broadcastInto(mlir::Value v, llvm::ArrayRef<Dim> sizes);
   /// elementwise ops (arith, math) and `number`, at `b`; it gets whole tensors.
   mlir::Value elementwise(
       llvm::ArrayRef<mlir::Value> inputs, mlir::Type element,
@@ -201,6 +204,9 @@ public:
   /// Per slot: the modules that lead to it.
   std::vector<std::vector<std::string>> slotModules;
 
+  /// What torch.is_grad_enabled() says.
+  bool isGradEnabled = true;
+
   mlir::Block *entryBlock = nullptr;
   /// SetAttr of an attribute that stands for a slot, by instance and name.
   std::shared_ptr<Instance> root;
@@ -217,6 +223,10 @@ private:
                          const Py &trips, const Py &condition);
   Results runAten(const script::Node &node, std::vector<Py> args);
   Results runPrim(const script::Node &node, std::vector<Py> args, std::vector<Py> &env);
+  /// Python's text of a value; numbers that the data decides are parts of it.
+  Py textOf(const Py &v);
+  /// Tensor.tolist(), nested as deep as `dims` says.
+  Py listOf(const TensorRef &t, mlir::Value v, llvm::SmallVector<Dim> at);
   Py constant(const script::Node &node);
 public:
   Py fromConstant(const script::Constant &c);

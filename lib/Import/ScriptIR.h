@@ -89,7 +89,9 @@ struct Node {
   std::vector<int> inputs, outputs;
   std::vector<std::string> outputTypes;
   std::map<std::string, Constant> attributes;
-  std::vector<std::string> typeAttribute; ///< of prim::isinstance
+  /// Of prim::isinstance; the field names of a named tuple.
+  std::vector<std::string> typeAttribute;
+  std::vector<std::string> fieldTypes; ///< of a named tuple
   std::vector<std::unique_ptr<Block>> blocks;
   Location loc;
 };

@@ -271,11 +271,8 @@ EntryResults ModuleImporter::flattenResult(const Py &result) {
       else
         value(v.i);
       return;
-    case Py::Float:
-      if (v.ssa)
-        tensor(in.splat({}, DType::Double, v), DType::Double, "float");
-      else
-        value(v.f);
+    case Py::Float: // as a number: JSON has no 4.0, no infinity
+      tensor(in.splat({}, DType::Double, v), DType::Double, "float");
       return;
     case Py::Bool:
       if (v.ssa)

@@ -484,7 +484,6 @@ static Results elementSizeOp(Call &c) {
 }
 static Results deviceTypeOp(Call &) { return {Py::ofString("cpu")}; }
 static Results falseOp(Call &) { return {Py::ofBool(false)}; }
-static Results noneOp(Call &) { return {Py()}; }
 
 ArrayRef<OpRow> import::viewOps() {
   static const OpRow rows[] = {
@@ -511,7 +510,6 @@ ArrayRef<OpRow> import::viewOps() {
       {"is_floating_point", isFloatingOp}, {"is_complex", isComplexOp},
       {"is_signed", isSignedOp}, {"element_size", elementSizeOp},
       {"is_conj", falseOp}, {"is_neg", falseOp}, {"is_inference", falseOp},
-      {"is_grad_enabled", falseOp}, {"set_grad_enabled", noneOp}, {"warn", noneOp},
       {"is_autocast_enabled", falseOp}, {"prim_type", deviceTypeOp},
   };
   return rows;

@@ -40,7 +40,9 @@ private:
   Constant convert(const c10::IValue &value);
   std::shared_ptr<TensorData> convertTensor(const at::Tensor &tensor);
   Object *convertObject(const c10::intrusive_ptr<c10::ivalue::Object> &object);
+  Object *convertClass(const c10::ClassTypePtr &type);
   Function *convertFunction(jit::Function &fn);
+  Function *convertGraph(const std::shared_ptr<jit::Graph> &graph);
   void convertBlock(Function &fn, jit::Block *block, Block &out,
                     std::unordered_map<const jit::Value *, int> &ids);
   std::unique_ptr<Node>
@@ -204,6 +206,44 @@ Function *TorchProgram::convertFunction(jit::Function &fn) {
   return result;
 }
 
+/// A class without values: what an object made by the program starts from.
+Object *TorchProgram::convertClass(const c10::ClassTypePtr &type) {
+  Object *&known = objects[type.get()];
+  if (known)
+    return known;
+  ownedObjects.push_back(std::make_unique<Object>());
+  Object *result = known = ownedObjects.back().get();
+  result->type = type->name() ? type->name()->qualifiedName() : "?";
+  result->isModule = false;
+  for (size_t i = 0; i < type->numConstants(); ++i) {
+    Attribute attr;
+    attr.name = type->getConstantName(i);
+    attr.value = convert(type->getConstant(i));
+    result->attributes.push_back(std::move(attr));
+  }
+  for (jit::Function *method : type->methods())
+    result->methods[method->name()] = convertFunction(*method);
+  return result;
+}
+
+/// The body of a fork: what it captures are its arguments.
+Function *TorchProgram::convertGraph(const std::shared_ptr<jit::Graph> &graph) {
+  ownedFunctions.push_back(std::make_unique<Function>());
+  Function *result = ownedFunctions.back().get();
+  result->name = "fork";
+  for (jit::Value *input : graph->inputs()) {
+    result->argNames.push_back(input->debugName());
+    result->argTypes.push_back(input->type()->annotation_str());
+    result->hasDefault.push_back(false);
+    result->argDefaults.emplace_back();
+  }
+  result->load = [this, graph](Function &out) {
+    std::unordered_map<const jit::Value *, int> ids;
+    convertBlock(out, graph->block(), out.body, ids);
+  };
+  return result;
+}
+
 std::unique_ptr<Node>
 TorchProgram::convertNode(Function &fn, jit::Node *node,
                           std::unordered_map<const jit::Value *, int> &ids) {
@@ -243,8 +283,10 @@ TorchProgram::convertNode(Function &fn, jit::Node *node,
     out->outputTypes.push_back(output->type()->annotation_str());
     if (output->type()->cast<c10::TupleType>() && node->kind() == c10::prim::TupleConstruct)
       if (auto schema = output->type()->cast<c10::TupleType>()->schema())
-        for (const c10::Argument &arg : schema->arguments())
+        for (const c10::Argument &arg : schema->arguments()) {
           out->typeAttribute.push_back(arg.name());
+          out->fieldTypes.push_back(arg.type()->annotation_str());
+        }
   }
   for (c10::Symbol name : node->attributeNames()) {
     Constant value;
@@ -305,6 +347,10 @@ TorchProgram::convertNode(Function &fn, jit::Node *node,
       for (const c10::TypePtr &type : node->tys(name))
         out->typeAttribute.push_back(type->annotation_str());
       break;
+    case jit::AttributeKind::g:
+      value.kind = Constant::Function;
+      value.function = convertGraph(node->g(name));
+      break;
     case jit::AttributeKind::ty:
       out->typeAttribute.push_back(node->ty(name)->annotation_str());
       break;
@@ -327,6 +373,11 @@ TorchProgram::convertNode(Function &fn, jit::Node *node,
     value.kind = Constant::Function;
     value.function = convertFunction(*fnType->function());
     out->attributes["value"] = value;
+  }
+  if (node->kind() == c10::prim::CreateObject) {
+    Constant &value = out->attributes["class"];
+    value.kind = Constant::Object;
+    value.object = convertClass(node->output()->type()->expect<c10::ClassType>());
   }
   for (jit::Block *block : node->blocks()) {
     out->blocks.push_back(std::make_unique<Block>());
