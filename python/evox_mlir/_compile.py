@@ -38,7 +38,7 @@ def clear_cache():
 
 
 def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
-            output=None, dynamic=None, options=(), cache=True):
+            output=None, dynamic=None, transforms=None, options=(), cache=True):
     """Compiles a module and returns an instance of the program.
 
     module: a ScriptModule or ScriptFunction, an nn.Module that scripts, an
@@ -52,24 +52,31 @@ def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
     dynamic: dimensions left open, which a call may give any size:
         `{"forward": {"x": [0]}}`, or `["forward.x:0"]`. An argument inside
         a tuple, list or dict is named as in "state.population".
+    transforms: more entry points, made from methods: `{"many": "vmap(
+        use_state(step), axis_size=8)"}`; `methods` gives their arguments,
+        with the lanes in and without the state.
     options: more arguments for evox-compile.
     cache: look in the cache first, and put the result there.
     """
     methods = _normalize_methods(methods)
     flags = [f"--rng={rng}", f"--target={target}"]
+    transforms = transforms or {}
     for method, inputs in methods.items():
-        flags.append(f"--method={method}")
+        if method not in transforms:
+            flags.append(f"--method={method}")
         if inputs:
             types = ",".join(_describe(v, f"{method}: example input {i}")
                              for i, v in enumerate(inputs))
             flags.append(f"--input={method}:{types}")
     flags += _describe_dynamic(dynamic)
+    flags += [f"--transform={made} = {how}" for made, how in transforms.items()]
     flags += _default_dtype()
     flags += [str(option) for option in options]
 
     tool = _tools.find("evox-compile")
     with tempfile.TemporaryDirectory(prefix="evox-") as folder:
-        path, default_name = _as_file(module, list(methods), folder)
+        path, default_name = _as_file(
+            module, [m for m in methods if m not in transforms], folder)
         name = _clean_name(name or default_name)
         if not cache:
             library = pathlib.Path(output or f"{folder}/lib{name}.so")
@@ -218,7 +225,11 @@ def _is_generator(part, name):
 
 
 def _is_jit_class(module):
-    return "__inner_module__" in getattr(module, "__dict__", {})
+    import torch
+
+    # A script module copies what it finds in Python's object.
+    return "__inner_module__" in getattr(module, "__dict__", {}) and \
+        not isinstance(module, torch.jit.ScriptModule)
 
 
 def _script_jit_class(module, methods):

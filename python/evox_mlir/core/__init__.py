@@ -7,7 +7,11 @@
 compiled by `jit`; see docs/core.md. The interface is that of EvoX 1.0's
 `evox.core`."""
 
-from ._backend import BackendUnavailable, register_compiler
+from ._backend import (
+    BackendUnavailable,
+    register_compiler,
+    set_default_backend,
+)
 from .components import Algorithm, Monitor, Problem, Workflow
 from .control_flow import TracingCond, TracingSwitch, TracingWhile
 from .jit import JitFunction, jit
@@ -58,6 +62,7 @@ __all__ = [
     "jit",
     "jit_class",
     "register_compiler",
+    "set_default_backend",
     "trace_caching_state_context",
     "trace_impl",
     "tracing_or_using_state",

@@ -5,19 +5,22 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Hands a chain to the compiler, or says why it can't be.
 
-The compiler registers itself with `register_compiler`. It is called as
+The compiler is `_native.compile_native`; `register_compiler` puts another one
+in its place. It is called as
 
     compiler(chain, example_inputs, trace) -> callable
 
 with a `transforms.Chain`, a pair (args, kwargs) or None, and whether the
 innermost function is to be traced rather than scripted. It returns a function
-of the chain's arguments, or raises `BackendUnavailable` for a chain that it
-doesn't take (yet); the message names what.
+of the chain's arguments. It, or that function before it has done anything,
+raises `BackendUnavailable` for what it doesn't take; the message names what.
 """
 
 from __future__ import annotations
 
 from typing import Callable, Optional, Tuple
+
+BACKENDS = (None, "evox", "torch")
 
 
 class BackendUnavailable(NotImplementedError):
@@ -25,10 +28,36 @@ class BackendUnavailable(NotImplementedError):
 
 
 _compiler: Optional[Callable] = None
+_default: Optional[str] = None
+
+
+def check_backend(what: str, backend: Optional[str]) -> None:
+    if backend not in BACKENDS:
+        raise ValueError(
+            f"{what}: backend must be None, 'evox' or 'torch', got {backend!r}"
+        )
+
+
+def set_default_backend(backend: Optional[str]) -> Optional[str]:
+    """Say what `backend=None` means, for `jit` and `jit_class`.
+
+    backend: "torch" or "evox" for that one; None for "evox" where the function
+        compiles, and else "torch".
+    Returns the one before. Raises ValueError for another name.
+    """
+    global _default
+    check_backend("set_default_backend", backend)
+    before, _default = _default, backend
+    return before
+
+
+def default_backend() -> Optional[str]:
+    return _default
 
 
 def register_compiler(compiler: Optional[Callable]) -> Optional[Callable]:
-    """Make `compiler` the one that `jit` uses; returns the one before."""
+    """Make `compiler` the one that `jit` uses; returns the one before. None
+    stands for evox-mlir's own."""
     global _compiler
     before, _compiler = _compiler, compiler
     return before
@@ -38,9 +67,8 @@ def compile_chain(
     chain, example_inputs: Optional[Tuple[tuple, dict]], trace: bool = False
 ) -> Callable:
     """Compile a chain natively. Raises `BackendUnavailable` where it can't."""
-    if _compiler is None:
-        raise BackendUnavailable(
-            f"backend='evox' can't compile {chain}: no compiler of function chains "
-            "is registered in this version; use backend='torch'"
-        )
-    return _compiler(chain, example_inputs, trace)
+    if _compiler is not None:
+        return _compiler(chain, example_inputs, trace)
+    from ._native import compile_native
+
+    return compile_native(chain, example_inputs, trace)

@@ -45,6 +45,13 @@ class NotCopied(dict):
         return (NotCopied, ())
 
 
+def wrap_class_base() -> type:
+    """The mark of the classes of `jit_class`."""
+    from .jit_class import _WrapClassBase
+
+    return _WrapClassBase
+
+
 def is_ignored(fn) -> bool:
     """Whether `torch.jit.ignore` or `torch.jit.unused` is on `fn`."""
     return getattr(fn, "_torchscript_modifier", None) in (
@@ -282,22 +289,29 @@ class _Pair:
         self.names = [
             n for n in script._concrete_type.get_attributes() if self._has(n)
         ]
-        self.last = {n: _snapshot(self._python(n)) for n in self.names}
+        self.last = {n: _snapshot(self.value(n)) for n in self.names}
 
     def _has(self, name):
         d = self.module.__dict__
         return any(name in t for t in (d["_parameters"], d["_buffers"], d))
 
-    def _python(self, name):
+    def value(self, name):
         d = self.module.__dict__
         for table in (d["_parameters"], d["_buffers"], d):
             if name in table:
                 return table[name]
         raise _StructureChanged
 
+    def assign(self, name, value):
+        d = self.module.__dict__
+        for table in (d["_parameters"], d["_buffers"], d):
+            if name in table:
+                table[name] = value
+                return
+
     def push(self):
         for name in self.names:
-            value, last = self._python(name), self.last[name]
+            value, last = self.value(name), self.last[name]
             if value is last or _same(value, last):
                 continue
             try:
@@ -307,15 +321,12 @@ class _Pair:
             self.last[name] = _snapshot(value)
 
     def pull(self):
-        d, get = self.module.__dict__, self.script.getattr
+        get = self.script.getattr
         for name in self.names:
             value, last = get(name), self.last[name]
             if value is last or _same(value, last):
                 continue
-            for table in (d["_parameters"], d["_buffers"], d):
-                if name in table:
-                    table[name] = value
-                    break
+            self.assign(name, value)
             self.last[name] = _snapshot(value)
 
 
@@ -399,10 +410,14 @@ class ScriptTwin:
                 continue
             self._pair_up(child, script._modules[name], seen)
 
-    def sync(self) -> torch.jit.ScriptModule:
-        """The script module, holding the Python modules' present state."""
+    def check(self) -> None:
+        """Script again if the tree of modules has changed."""
         if _structure(self._module()) != self.structure:
             self._build()
+
+    def sync(self) -> torch.jit.ScriptModule:
+        """The script module, holding the Python modules' present state."""
+        self.check()
         try:
             for pair in self.pairs:
                 pair.push()

@@ -65,9 +65,9 @@ class JitFunction:
 
     function:        what was given to `jit`.
     chain:           its chain of transforms (see `transforms.Chain`).
-    backend:         "evox" or "torch" once compiled, else None.
+    backend:         "evox" or "torch", which the last call ran on; None before.
     backend_reason:  why it isn't "evox", or None.
-    script_function: the `torch.jit.ScriptFunction` below (backend "torch").
+    script_function: the `torch.jit.ScriptFunction`, for scripted code.
 
     The methods `init_state`, `set_state` and the like of a function under
     `use_state` can be called on it.
@@ -80,7 +80,11 @@ class JitFunction:
         self._options = options
         self.backend: Optional[str] = None
         self.backend_reason: Optional[str] = None
-        self._compiled: Optional[Callable] = None
+        self._compiled = False
+        self._native: Union[Callable, _backend.BackendUnavailable, None] = None
+        self._torch: Optional[Callable] = None
+        self._examples: Optional[Tuple[tuple, dict]] = None
+        self._static: Dict[int, Any] = {}
         self._script: Optional[torch.jit.ScriptFunction] = None
         self._dummy = None
         plain = unwrap_callable(function)
@@ -132,9 +136,9 @@ class JitFunction:
         """The TorchScript function, to be called in scripted code.
 
         Raises RuntimeError for a traced function that wasn't called yet, and
-        for one that is no script function: a method, or native code.
+        for one that is no script function, such as a method.
         """
-        if self._script is None and self._compiled is None:
+        if self._script is None and not self._compiled:
             if self.trace:
                 raise RuntimeError(
                     f"{where_defined(self.function)} was not traced yet; give jit "
@@ -142,28 +146,79 @@ class JitFunction:
                 )
             self._compile(None)
         if self._script is None:
+            self._torch_function()
+        if self._script is None:
             raise RuntimeError(
-                f"{self!r} can't be called in scripted code; use jit(..., "
-                "backend='torch') of a function that is no method"
+                f"{self!r} can't be called in scripted code; use jit of a "
+                "function that is no method"
             )
         return self._script
 
+    @property
+    def _backend_wanted(self) -> Optional[str]:
+        return self._wanted or _backend.default_backend()
+
     def _compile(self, examples: Optional[Tuple[tuple, dict]]) -> None:
-        if self._wanted in (None, "evox"):
-            try:
-                self._compiled = _backend.compile_chain(
-                    self.chain, examples, self.trace
-                )
-                self.backend = "evox"
-                return
-            except _backend.BackendUnavailable as e:
-                if self._wanted == "evox":
-                    raise
-                self.backend_reason = str(e)
-        else:
+        if self.trace:
+            args = self._positional(*examples)
+            self._static = {i: a for i, a in enumerate(args) if not _traceable(a)}
+            examples = self._examples = (args, {})
+            if self._options["return_dummy_output"]:
+                self._dummy = self.function(*args)
+        self._compiled = True
+        if not self._goes_native(pytree.tree_leaves(examples)):
+            self._torch_function()
+            return
+        try:
+            self._native_function(examples)
+            self.backend = "evox" if examples else None
+        except _backend.BackendUnavailable as e:
+            self._refused(e)
+            self._torch_function()
+
+    def _refused(self, why: _backend.BackendUnavailable) -> None:
+        if self._backend_wanted == "evox":
+            raise why
+        self.backend_reason = str(why)
+
+    def _goes_native(self, leaves) -> bool:
+        wanted = self._backend_wanted
+        if wanted == "torch":
             self.backend_reason = "backend='torch' was asked for"
-        self._compiled = self._torch_trace(examples) if self.trace else self._torch_script()
+        elif wanted is None and self._wants_gradient(leaves):
+            self.backend_reason = _GRADIENT
+        else:
+            return True
+        return False
+
+    def _native_function(self, examples) -> Callable:
+        if isinstance(self._native, _backend.BackendUnavailable):
+            raise self._native
+        if self._native is None:
+            try:
+                self._native = _backend.compile_chain(self.chain, examples, self.trace)
+            except _backend.BackendUnavailable as e:
+                self._native = e
+                raise
+        return self._native
+
+    def _torch_function(self) -> Callable:
+        if self._torch is None:
+            if self.trace:
+                self._torch = self._torch_trace(self._examples)
+            else:
+                self._torch = self._torch_script()
         self.backend = "torch"
+        return self._torch
+
+    def _wants_gradient(self, leaves) -> bool:
+        """Native code has no gradients."""
+        if not torch.is_grad_enabled():
+            return False
+        chain = self.chain
+        if chain.source.module is not None and not chain.transforms:
+            leaves = [*leaves, *chain.source.module.parameters()]
+        return any(isinstance(x, torch.Tensor) and x.requires_grad for x in leaves)
 
     def _torch_script(self) -> Callable:
         chain = self.chain
@@ -177,7 +232,7 @@ class JitFunction:
         source = chain.source
         if source.module is not None:
             module, name = source.module, source.method
-            if isinstance(module, _script_classes()):
+            if isinstance(module, _script.wrap_class_base()):
                 twin = module.__script_twin__()
             else:
                 twin = _script.twin_of(module, (name,))
@@ -208,12 +263,8 @@ class JitFunction:
         return run_stateful
 
     def _torch_trace(self, examples) -> Callable:
-        args, kwargs = examples
-        args = self._positional(args, kwargs)
-        traced_at = [i for i, a in enumerate(args) if _traceable(a)]
-        static = {i: a for i, a in enumerate(args) if i not in traced_at}
-        where = where_defined(self.function)
-        count = len(args)
+        args, static, count = examples[0], self._static, len(examples[0])
+        traced_at = [i for i in range(count) if i not in static]
 
         def flat(*xs):
             full = list(static.get(i) for i in range(count))
@@ -237,32 +288,28 @@ class JitFunction:
         for slot, old in zip(slots, before):
             slot.set(old)
         if written:
-            warnings.warn(
-                f"jit of {where}: it changes {', '.join(k for k, _ in written)}, and a "
-                "trace keeps no side effects: calls will leave them as they are. "
-                "Wrap it with use_state, or use trace=False",
-                stacklevel=4,
-            )
+            warn_of_writes(self.function, [k for k, _ in written])
         if not static:
             self._script = traced
-        if self._options["return_dummy_output"]:
-            self._dummy = self.function(*args)
 
-        def run(*args, **kwargs):
-            args = self._positional(args, kwargs)
-            if len(args) != count:
-                raise TypeError(
-                    f"{where} was traced with {count} arguments, got {len(args)}"
-                )
-            for i, value in static.items():
-                if args[i] is not value and args[i] != value:
-                    raise ValueError(
-                        f"{where} was traced with {value!r} as argument {i}, which is "
-                        f"a constant of the trace, got {args[i]!r}"
-                    )
+        def run(*args):
             return traced(*(args[i] for i in traced_at))
 
         return run
+
+    def _check_traced(self, args: tuple) -> None:
+        """A trace's arguments that are no tensors are its constants."""
+        where, count = where_defined(self.function), len(self._examples[0])
+        if len(args) != count:
+            raise TypeError(
+                f"{where} was traced with {count} arguments, got {len(args)}"
+            )
+        for i, value in self._static.items():
+            if args[i] is not value and args[i] != value:
+                raise ValueError(
+                    f"{where} was traced with {value!r} as argument {i}, which is "
+                    f"a constant of the trace, got {args[i]!r}"
+                )
 
     def _positional(self, args: tuple, kwargs: Dict[str, Any]) -> tuple:
         """All arguments in order; a trace knows no names."""
@@ -297,12 +344,25 @@ class JitFunction:
     def __call__(self, *args, **kwargs):
         if self._inline():
             return self.function(*args, **kwargs)
-        if self._compiled is None:
+        if not self._compiled:
             self._compile((args, kwargs))
         seed = self._options["debug_manual_seed"]
         if seed is not None and self.trace:
             torch.manual_seed(seed)
-        return self._compiled(*args, **kwargs)
+        if self.trace:
+            args, kwargs = self._positional(args, kwargs), {}
+            self._check_traced(args)
+        leaves = pytree.tree_leaves((args, kwargs))
+        if not torch.jit.is_tracing() and self._goes_native(leaves):
+            try:
+                out = self._native_function((args, kwargs))(*args, **kwargs)
+                self.backend, self.backend_reason = "evox", None
+                return out
+            except _backend.BackendUnavailable as e:
+                self._refused(e)
+        if self.trace and self._torch is None:
+            self._examples = (args, kwargs)
+        return self._torch_function()(*args, **kwargs)
 
     def __getattr__(self, name):
         if name in ("init_state", "set_state", "is_empty_state"):
@@ -314,6 +374,18 @@ class JitFunction:
         return f"<jit of {self.chain}, {state}>"
 
 
+_GRADIENT = "native code has no gradients, and an argument requires one"
+
+
+def warn_of_writes(function, names) -> None:
+    warnings.warn(
+        f"jit of {where_defined(function)}: it changes {', '.join(names)}, and a "
+        "trace keeps no side effects: calls will leave them as they are. "
+        "Wrap it with use_state, or use trace=False",
+        stacklevel=5,
+    )
+
+
 def _looks_like_method(function) -> bool:
     """A function of a class body, seen before it is bound."""
     plain = unwrap_callable(function)
@@ -321,12 +393,6 @@ def _looks_like_method(function) -> bool:
         return False
     params = list(inspect.signature(plain).parameters)
     return bool(params) and params[0] == "self"
-
-
-def _script_classes():
-    from .jit_class import _WrapClassBase
-
-    return _WrapClassBase
 
 
 def _bottom_use_state(function) -> Optional[StatefulFunction]:
@@ -378,16 +444,19 @@ def jit(
     return_dummy_output: return a pair of the function and its result on the
         examples (trace=True, lazy=False).
     debug_manual_seed: `torch.manual_seed` before each call (trace=True).
-    backend: "evox" compiles natively, and raises
-        `BackendUnavailable` where the compiler doesn't take the function;
-        "torch" is TorchScript; None takes "evox" where it can and else
-        "torch", with the reason in `backend_reason` of the result.
+    backend: "evox" runs native code, compiled at the first call for each kind
+        of arguments (dtypes, shapes, values that are no tensors; with
+        trace=True or example_inputs, for the examples at once). It raises
+        `BackendUnavailable` where the compiler doesn't take the function, and
+        gives no gradients. "torch" is TorchScript. None takes "evox" where it
+        can and no gradient is wanted, and else "torch", with the reason in
+        `backend_reason` of the result; `set_default_backend` changes that.
 
     A trace keeps no side effects: a traced function that changes state that
     it doesn't return gets a UserWarning, and calls leave that state alone.
 
-    With backend "torch": a method is scripted with its module, and its side
-    effects show in the module. A chain with a `vmap` can only be traced.
+    A method is scripted with its module, and its side effects show in the
+    module. With backend "torch", a chain with a `vmap` can only be traced.
     A function that is called inside `vmap`, `use_state` or a trace dissolves
     into it; only a scripted function that is no method stays a call in a
     trace, with its control flow. As a decorator in a class, it makes a method
@@ -399,8 +468,7 @@ def jit(
     that the backend can't compile; what `torch.jit.script` raises for code
     that it can't compile.
     """
-    if backend not in (None, "evox", "torch"):
-        raise ValueError(f"jit: backend must be None, 'evox' or 'torch', got {backend!r}")
+    _backend.check_backend("jit", backend)
     if not callable(func):
         raise TypeError(f"jit: expected a function, got {type(func).__name__}")
     if is_generator:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import inspect
 import types
-from typing import Any, Callable, Dict, TypeVar
+from typing import Any, Callable, Dict, Optional, TypeVar
 
 import torch
 from torch.utils import _pytree as pytree
 
-from . import _script
+from . import _backend, _script
 from .state import in_vmap, tracing_or_using_state
+from .transforms import chain_of
 
 ClassT = TypeVar("ClassT", bound=type)
 
@@ -151,6 +152,51 @@ class BoundJitMethod:
             return self._python()(*args, **kwargs)
         if type(self.__self__).__evox_trace__:
             return self._traced(args, kwargs)
+        return self._compiled(args, kwargs)
+
+    @property
+    def _wanted(self):
+        return type(self.__self__).__evox_backend__ or _backend.default_backend()
+
+    def _record(self) -> Dict[str, Any]:
+        """What is known of native code for this method of this object."""
+        cache = self.__self__.__dict__.setdefault("__evox_jit__", _script.NotCopied())
+        return cache.setdefault(("native", self.__name__), {})
+
+    @property
+    def backend(self):
+        """"evox" or "torch": what the last call ran on; None before."""
+        return self._record().get("backend")
+
+    @property
+    def backend_reason(self):
+        """Why it wasn't "evox", or None."""
+        return self._record().get("reason")
+
+    def _compiled(self, args, kwargs):
+        record, wanted = self._record(), self._wanted
+        why = "backend='torch' was asked for"
+        if wanted != "torch":
+            why = None
+            if wanted is None and torch.is_grad_enabled():
+                leaves = pytree.tree_leaves((args, kwargs))
+                leaves += self.__self__.parameters()
+                if any(getattr(x, "requires_grad", False) for x in leaves):
+                    why = "native code has no gradients, and a tensor requires one"
+            if why is None:
+                try:
+                    if "native" not in record:
+                        record["native"] = _backend.compile_chain(
+                            chain_of(self), None, False
+                        )
+                    out = record["native"](*args, **kwargs)
+                    record.update(backend="evox", reason=None)
+                    return out
+                except _backend.BackendUnavailable as e:
+                    if wanted == "evox":
+                        raise
+                    why = str(e)
+        record.update(backend="torch", reason=why)
         return self.__self__.__script_twin__().call(self.__name__, args, kwargs)
 
     def _traced(self, args, kwargs):
@@ -170,7 +216,7 @@ class BoundJitMethod:
             state = () if pure.is_empty_state else (pure.init_state(),)
             traced = jit(
                 pure, trace=True, example_inputs=((*state, *args), kwargs),
-                backend="torch",
+                backend=type(self.__self__).__evox_backend__,
             )
             cache[key] = (pure, traced)
         pure, traced = cache[key]
@@ -182,7 +228,9 @@ class BoundJitMethod:
         return result
 
 
-def jit_class(cls: ClassT, trace: bool = False) -> ClassT:
+def jit_class(
+    cls: ClassT, trace: bool = False, *, backend: Optional[str] = None
+) -> ClassT:
     """Compile the methods of a class, each object when it is first used.
 
     cls:   a subclass of `ModuleBase`.
@@ -190,6 +238,8 @@ def jit_class(cls: ClassT, trace: bool = False) -> ClassT:
         kept. True traces each method for the arguments that it is first
         called with; state goes in and comes out of the trace, so side effects
         hold, but a branch is taken once and for all.
+    backend: as for `jit`. A bound method tells what its last call ran on:
+        `obj.step.backend`, and `obj.step.backend_reason` why not natively.
 
     All methods are exported but magic ones, those that override `nn.Module`'s
     or `ModuleBase`'s (`setup`, `to`, ...), those under `torch.jit.ignore` or
@@ -211,6 +261,7 @@ def jit_class(cls: ClassT, trace: bool = False) -> ClassT:
     assert inspect.isclass(cls) and issubclass(cls, ModuleBase), (
         f"jit_class: expected a subclass of ModuleBase, got {cls!r}"
     )
+    _backend.check_backend("jit_class", backend)
     methods = _script.method_names(cls)
     proxies: Dict[Any, str] = {}
     for name in dir(cls):
@@ -229,6 +280,7 @@ def jit_class(cls: ClassT, trace: bool = False) -> ClassT:
         __evox_methods__=tuple(methods),
         __evox_proxies__=proxies,
         __evox_trace__=trace,
+        __evox_backend__=backend,
     )
     bases = (cls,) if issubclass(cls, _WrapClassBase) else (cls, _WrapClassBase)
     return type(cls)(cls.__name__, bases, namespace)

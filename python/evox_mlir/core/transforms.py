@@ -64,9 +64,11 @@ class Source:
 
 @dataclass(frozen=True)
 class UseState:
-    """State in, state out. `keys` are the names of the state dictionary."""
+    """State in, state out. `keys` are the names of the state dictionary,
+    `slots` the places that they stand for."""
 
     keys: Tuple[str, ...]
+    slots: Tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self):
         return "use_state"
@@ -162,7 +164,8 @@ class StatefulFunction(TransformedFunction):
     def __init__(self, inner: Callable):
         self.slots = capture(inner)
         self._modules = _modules_of(self.slots)
-        super().__init__(inner, UseState(tuple(s.key for s in self.slots)))
+        keys = tuple(s.key for s in self.slots)
+        super().__init__(inner, UseState(keys, tuple(self.slots)))
 
     @property
     def is_empty_state(self) -> bool:
@@ -197,26 +200,7 @@ class StatefulFunction(TransformedFunction):
         return self.init_state(clone=False)
 
     def _values(self, state) -> List[torch.Tensor]:
-        name = self.__name__
-        if not isinstance(state, dict):
-            raise TypeError(
-                f"{name}: the first argument must be the state, a dict of "
-                f"tensors as init_state() gives, got {type(state).__name__}"
-            )
-        keys = self.transform.keys
-        missing = [k for k in keys if k not in state]
-        unknown = [k for k in state if k not in set(keys)]
-        if missing or unknown:
-            problems = []
-            if missing:
-                problems.append("lacks " + ", ".join(map(repr, missing)))
-            if unknown:
-                problems.append("has unknown " + ", ".join(map(repr, unknown)))
-            raise KeyError(
-                f"{name}: the state {' and '.join(problems)}; expected the "
-                f"names of init_state(): {', '.join(keys)}"
-            )
-        return [state[k] for k in keys]
+        return state_values(self.__name__, self.transform.keys, state)
 
     def _check_layout(self):
         now = {
@@ -253,6 +237,28 @@ class StatefulFunction(TransformedFunction):
 
     def __evox_captures__(self):
         return []  # pure
+
+
+def state_values(name: str, keys, state) -> List[torch.Tensor]:
+    """The tensors of a state dictionary, in the order of `keys`."""
+    if not isinstance(state, dict):
+        raise TypeError(
+            f"{name}: the first argument must be the state, a dict of "
+            f"tensors as init_state() gives, got {type(state).__name__}"
+        )
+    missing = [k for k in keys if k not in state]
+    unknown = [k for k in state if k not in set(keys)]
+    if missing or unknown:
+        problems = []
+        if missing:
+            problems.append("lacks " + ", ".join(map(repr, missing)))
+        if unknown:
+            problems.append("has unknown " + ", ".join(map(repr, unknown)))
+        raise KeyError(
+            f"{name}: the state {' and '.join(problems)}; expected the "
+            f"names of init_state(): {', '.join(keys)}"
+        )
+    return [state[k] for k in keys]
 
 
 def _modules_of(slots):

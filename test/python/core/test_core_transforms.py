@@ -16,6 +16,7 @@ from evox_mlir.core import (
     jit,
     jit_class,
     register_compiler,
+    set_default_backend,
     trace_impl,
     use_state,
     vmap,
@@ -419,23 +420,49 @@ def free(x: torch.Tensor, k: int = 2) -> torch.Tensor:
 def test_script_function():
     f = jit(free)
     assert f(torch.ones(2)).tolist() == [2, 2] and f(-torch.ones(2), k=1).tolist() == [-2, -2]
-    assert f.backend == "torch" and "no compiler" in f.backend_reason
+    assert f.backend == "evox" and f.backend_reason is None
     assert isinstance(f.script_function, torch.jit.ScriptFunction)
     assert jit(f).function is free
     lazy = jit(free, lazy=True)
-    assert lazy.backend is None and lazy(torch.ones(1)) == 2 and lazy.backend == "torch"
-    assert "torch" in repr(lazy)
+    assert lazy.backend is None and lazy(torch.ones(1)) == 2 and lazy.backend == "evox"
+    assert "evox" in repr(lazy)
+
+
+def into(x: torch.Tensor) -> torch.Tensor:
+    return x.add_(1)
 
 
 def test_backends():
-    with pytest.raises(BackendUnavailable, match="function free"):
-        jit(free, backend="evox")
-    lazy = jit(free, backend="evox", lazy=True)
-    with pytest.raises(BackendUnavailable):
-        lazy(torch.ones(1))
-    assert "asked for" in jit(free, backend="torch").backend_reason
-    with pytest.raises(ValueError, match="backend"):
-        jit(free, backend="cuda")
+    f = jit(into, backend="evox")
+    with pytest.raises(BackendUnavailable, match="function into.*writes into 'x' in place"):
+        f(torch.ones(1))
+    # Where native code can't, TorchScript does; and says why.
+    f, x = jit(into), torch.ones(2)
+    assert f(x).tolist() == [2, 2] and x.tolist() == [2, 2]
+    assert f.backend == "torch" and "writes into 'x'" in f.backend_reason
+    f = jit(free, backend="torch")
+    assert f(torch.ones(1)) == 2 and f.backend == "torch"
+    assert "asked for" in f.backend_reason
+    before = set_default_backend("torch")
+    try:
+        f = jit(free)
+        assert f(torch.ones(1)) == 2 and f.backend == "torch"
+        set_default_backend("evox")
+        assert f(torch.ones(1)) == 2 and f.backend == "evox"
+    finally:
+        set_default_backend(before)
+    for call in (lambda: jit(free, backend="cuda"), lambda: set_default_backend("cuda")):
+        with pytest.raises(ValueError, match="backend"):
+            call()
+
+
+def test_gradients_stay_with_torch():
+    f = jit(free)
+    x = torch.ones(2, requires_grad=True)
+    f(x).sum().backward()
+    assert x.grad.tolist() == [2, 2] and "gradients" in f.backend_reason
+    with torch.no_grad():
+        assert not f(x).requires_grad and f.backend == "evox"
 
 
 def test_a_registered_compiler_gets_the_chain():
@@ -518,7 +545,7 @@ def test_jit_of_chains():
     assert f(f.init_state(), torch.ones(3))[1].tolist() == [2, 2, 2]
     assert m.m.tolist() == [0, 0, 0]
     with pytest.raises(NotImplementedError, match="trace=True"):
-        jit(vmap(use_state(m.add)))
+        jit(vmap(use_state(m.add)), backend="torch")
 
 
 def test_jit_method_keeps_side_effects():

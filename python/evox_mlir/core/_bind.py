@@ -1,0 +1,208 @@
+# _bind.py - a compiled program, and the modules that hold its state
+#
+# Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""State lives in the Python modules. Before a call of native code, what
+changed there since the last one is copied into the program; after it, what
+the program wrote is copied back."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+import torch
+from torch import nn
+
+from ._backend import BackendUnavailable
+from ._graph import only_appended, used_attributes
+from ._script import ScriptTwin, _same, _snapshot
+
+GENERATOR = "__generator__"
+
+
+class DoesNotFit(Exception):
+    """The modules hold something that the program was not compiled for."""
+
+
+def uses_generator(program) -> bool:
+    return any(
+        slot.name == GENERATOR for slot in program.library.signature.state
+    )
+
+
+def call_program(program, name: str, args, draws: bool):
+    """Call an entry point; it draws from PyTorch's default generator."""
+    if not draws:
+        return program.call(name, *args)
+    program.set(GENERATOR, torch.get_rng_state())
+    out = program.call(name, *args)
+    torch.set_rng_state(program.get(GENERATOR))
+    return out
+
+
+def first_line(error: BaseException) -> str:
+    """The compiler's error, without its notes."""
+    text = str(getattr(error, "diagnostics", "") or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found = [line for line in lines if "error:" in line]
+    return (found or lines or ["unknown error"])[0]
+
+
+class _Slot:
+    """A piece of state that the program keeps, and where Python keeps it."""
+
+    def __init__(self, name, pair, attribute, is_list):
+        self.name, self.pair, self.attribute = name, pair, attribute
+        self.is_list = is_list
+        self.remember()
+
+    def value(self):
+        return self.pair.value(self.attribute)
+
+    def remember(self):
+        value = self.value()
+        self.last = value
+        self.version = value._version if isinstance(value, torch.Tensor) and (
+            not value.is_inference()) else None
+
+    def changed(self) -> bool:
+        """Whether Python's value is new. Raises DoesNotFit for another type."""
+        value, last = self.value(), self.last
+        if not isinstance(value, torch.Tensor):
+            if type(value) is not type(last):
+                raise DoesNotFit
+            return value != last
+        if value is last:
+            return self.version is None or value._version != self.version
+        if (
+            not isinstance(last, torch.Tensor)
+            or value.dtype != last.dtype
+            or value.shape != last.shape
+            or value.device.type != "cpu"
+        ):
+            raise DoesNotFit
+        return True
+
+
+class _Constant:
+    """A value that was compiled in."""
+
+    def __init__(self, pair, attribute):
+        self.pair, self.attribute = pair, attribute
+        self.last = _snapshot(pair.value(attribute))
+        self.version = self._version(self.last)
+
+    @staticmethod
+    def _version(value):
+        if isinstance(value, torch.Tensor):
+            return None if value.is_inference() else value._version
+        if isinstance(value, (list, tuple)):
+            return [_Constant._version(v) for v in value]
+        return None
+
+    def holds(self) -> bool:
+        value = self.pair.value(self.attribute)
+        return _same(value, self.last) and self._version(value) == self.version
+
+
+class Bound:
+    """A compiled program with the state of a module and its submodules.
+
+    skip: names of slots that go in and out as arguments and results.
+    """
+
+    def __init__(self, twin: ScriptTwin, module: nn.Module, program, entry, graph,
+                 skip=()):
+        self.program, self.entry = program, entry
+        signature = program.library.signature
+        self._check_phases(program)
+        pairs = {id(pair.module): pair for pair in twin.pairs}
+        used = used_attributes(graph)
+        if used is not None:
+            used = {self._place(pairs, module, name) for name in used}
+        self.slots: Dict[str, _Slot] = {}
+        bound = set()
+        for slot in signature.state:
+            if slot.kind == "generator" or slot.role == "constant" or slot.name in skip:
+                continue
+            path, _, attribute = slot.name.rpartition(".")
+            pair = pairs.get(id(module.get_submodule(path)))
+            if pair is None or attribute not in pair.names:
+                raise BackendUnavailable(
+                    f"the program keeps state {slot.name!r}, which Python does not"
+                )
+            if used is not None and (id(pair), attribute) not in used:
+                continue
+            is_list = slot.kind == "list"
+            if is_list and not only_appended(graph, slot.name):
+                raise BackendUnavailable(
+                    f"it does more with the list of tensors {slot.name!r} than to "
+                    "append to it"
+                )
+            self.slots[slot.name] = _Slot(slot.name, pair, attribute, is_list)
+            bound.add((id(pair), attribute))
+        skipped = {self._place(pairs, module, name) for name in skip}
+        self.constants = [
+            _Constant(pair, attribute)
+            for pair in twin.pairs
+            for attribute in pair.names
+            if (id(pair), attribute) not in bound
+            and (id(pair), attribute) not in skipped
+            and (used is None or (id(pair), attribute) in used)
+        ]
+        self.draws = uses_generator(program)
+        self.writes = {
+            number: [n for n in phase.get("writes", ()) if n in self.slots]
+            for number, phase in signature.entry(entry).phases.items()
+        }
+
+    @staticmethod
+    def _place(pairs, module, name):
+        path, _, attribute = name.rpartition(".")
+        return id(pairs.get(id(module.get_submodule(path)))), attribute
+
+    @staticmethod
+    def _check_phases(program):
+        python = [p.get("python") for p in program.signature.get("phases", ())]
+        if any(values != python[0] for values in python):
+            raise BackendUnavailable(
+                "it changes Python values of the module that are no numbers"
+            )
+
+    def push(self) -> None:
+        """Raises DoesNotFit, and then has changed nothing."""
+        if not all(constant.holds() for constant in self.constants):
+            raise DoesNotFit
+        slots = [s for s in self.slots.values() if not s.is_list]
+        for slot in [s for s in slots if s.changed()]:
+            self.program.set(slot.name, slot.value())
+            slot.remember()
+
+    def __call__(self, args) -> Any:
+        self.push()
+        program = self.program
+        writes = self.writes[program.phase]
+        sizes = {
+            name: len(program.get(name, copy=False))
+            for name in writes
+            if self.slots[name].is_list
+        }
+        out = call_program(program, self.entry, args, self.draws)
+        for name in writes:
+            self._pull(self.slots[name], sizes.get(name))
+        return out
+
+    def _pull(self, slot: _Slot, size: Optional[int]) -> None:
+        if slot.is_list:
+            # The very list grows, as it does in Python.
+            slot.value().extend(self.program.get(slot.name)[size:])
+            return
+        value, old = self.program.get(slot.name), slot.value()
+        if not isinstance(old, torch.Tensor):
+            value = type(old)(value.item())
+        elif isinstance(old, nn.Parameter):
+            value = nn.Parameter(value, requires_grad=old.requires_grad)
+        slot.pair.assign(slot.attribute, value)
+        slot.remember()
+
