@@ -469,10 +469,9 @@ void Transforms::finish(const Chain &chain, evox::ModuleOp top) const {
   OpBuilder b(func);
   b.setInsertionPointAfter(func);
   auto symbol = FlatSymbolRefAttr::get(context, inner);
+  Operation *op = func;
   for (auto [number, step] : llvm::enumerate(chain.steps)) {
-    bool isLast = number + 1 == chain.steps.size();
-    std::string name = isLast ? chain.name : chain.name + "$" + std::to_string(number + 1);
-    Operation *op;
+    std::string name = chain.name + "$" + std::to_string(number + 1);
     if (!step.isVmap) {
       llvm::StringMap<StateOp> slots;
       std::vector<std::string> keys = step.keys;
@@ -486,6 +485,8 @@ void Transforms::finish(const Chain &chain, evox::ModuleOp top) const {
       });
       if (!step.hasKeys)
         keys = all;
+      if (keys.empty()) // no state: no argument and no result for it
+        continue;
       std::string dict = "{\"dict\":{";
       SmallVector<Attribute> keyNames, keyTypes;
       for (auto [i, key] : llvm::enumerate(keys)) {
@@ -524,6 +525,12 @@ void Transforms::finish(const Chain &chain, evox::ModuleOp top) const {
       auto number = [&](std::optional<int64_t> value) {
         return value ? attr.getI64IntegerAttr(*value) : IntegerAttr();
       };
+      // A Python number per lane is a tensor.
+      for (StringRef kind : {"int", "float", "bool"}) {
+        std::string mark = (",\"number\":\"" + kind + "\"").str();
+        for (size_t at; (at = results.find(mark)) != std::string::npos;)
+          results.erase(at, mark.size());
+      }
       llvm::json::Value tree = parse(args);
       size_t count = tree.getAsObject()->getArray("tuple")->size();
       if (step.inDims.kind == Dims::Sequence && step.inDims.items.size() != count)
@@ -536,16 +543,16 @@ void Transforms::finish(const Chain &chain, evox::ModuleOp top) const {
                           step.strategy.empty() ? StringAttr() : attr.getStringAttr(step.strategy),
                           DictionaryAttr());
     }
-    if (isLast)
-      op->setAttr("entry", attr.getDictionaryAttr({
-          attr.getNamedAttr("name", attr.getStringAttr(chain.name)),
-          attr.getNamedAttr("phase", attr.getI64IntegerAttr(0)),
-          attr.getNamedAttr("next", attr.getI64IntegerAttr(0)),
-          attr.getNamedAttr("arg_names", attr.getArrayAttr(names)),
-          attr.getNamedAttr("arg_dtypes", attr.getArrayAttr(dtypes)),
-          attr.getNamedAttr("result_dtypes", attr.getArrayAttr(resultDtypes)),
-          attr.getNamedAttr("args", attr.getStringAttr(args)),
-          attr.getNamedAttr("results", attr.getStringAttr(results))}));
     symbol = FlatSymbolRefAttr::get(context, name);
   }
+  SymbolTable::setSymbolName(op, chain.name);
+  op->setAttr("entry", attr.getDictionaryAttr({
+      attr.getNamedAttr("name", attr.getStringAttr(chain.name)),
+      attr.getNamedAttr("phase", attr.getI64IntegerAttr(0)),
+      attr.getNamedAttr("next", attr.getI64IntegerAttr(0)),
+      attr.getNamedAttr("arg_names", attr.getArrayAttr(names)),
+      attr.getNamedAttr("arg_dtypes", attr.getArrayAttr(dtypes)),
+      attr.getNamedAttr("result_dtypes", attr.getArrayAttr(resultDtypes)),
+      attr.getNamedAttr("args", attr.getStringAttr(args)),
+      attr.getNamedAttr("results", attr.getStringAttr(results))}));
 }

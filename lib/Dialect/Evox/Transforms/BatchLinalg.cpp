@@ -60,9 +60,7 @@ private:
       return;
     }
     Operation *now = b.clone(*op, mapping);
-    if (mask && isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp,
-                    arith::RemUIOp, arith::FloorDivSIOp, arith::CeilDivSIOp,
-                    arith::CeilDivUIOp>(now)) {
+    if (mask && isDivision(*now)) {
       OpBuilder before(now);
       Value one = arith::ConstantOp::create(
           before, loc,
@@ -112,7 +110,8 @@ LogicalResult batchGeneric(linalg::GenericOp op, Batcher &batcher) {
                })) {
       return batcher.loopOverLanes(op);
     }
-  if (batcher.mask) {
+  bool divides = llvm::any_of(*op.getBody(), isDivision);
+  if (batcher.mask && divides) {
     inputs.push_back(batcher.mask);
     maps.push_back(perLane);
   }
@@ -134,7 +133,8 @@ LogicalResult batchGeneric(linalg::GenericOp op, Batcher &batcher) {
           mapping.map(body.getArgument(i), in[i]);
         for (auto [i, scalar] : llvm::enumerate(scalars))
           mapping.map(scalar, in[own + i]);
-        Value mask = batcher.mask ? in[own + scalars.size()] : Value();
+        Value mask =
+            batcher.mask && divides ? in[own + scalars.size()] : Value();
         for (unsigned i = 0; i < outs.size(); ++i)
           mapping.map(body.getArgument(own + i), in[inputs.size() + i]);
         BodyCopy(batcher, b, mapping, mask).copy(body);

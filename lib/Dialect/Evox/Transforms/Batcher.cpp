@@ -180,8 +180,7 @@ LogicalResult Batcher::batch(Operation *op) {
   return loopOverLanes(op);
 }
 
-/// Integer division traps on 0, which a lane that is off may have.
-static bool isDivision(Operation *op) {
+bool evox::isDivision(Operation &op) {
   return isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
              arith::FloorDivSIOp, arith::CeilDivSIOp, arith::CeilDivUIOp>(op);
 }
@@ -193,7 +192,7 @@ void Batcher::makeSafe(Operation *op) {
   if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
     for (auto [dim, index] : llvm::enumerate(extract.getIndicesMutable()))
       index.set(clamp(b, index.get(), extract.getTensor(), dim));
-  } else if (isDivision(op)) {
+  } else if (isDivision(*op)) {
     Type type = op->getOperand(1).getType();
     auto constant = [&](int64_t value) -> Value {
       TypedAttr attr = b.getIntegerAttr(getElementTypeOrSelf(type), value);
@@ -227,7 +226,7 @@ LogicalResult Batcher::batchElementwise(Operation *op) {
   for (Value &operand : operands)
     if (cast<RankedTensorType>(operand.getType()).getRank() != rank)
       operand = spread(operand, like);
-  if (mask && isDivision(op)) {
+  if (mask && isDivision(*op)) {
     auto type = cast<RankedTensorType>(operands[1].getType());
     Value one = generate(tensor::getMixedSizes(builder, where, operands[1]),
                          type.getElementType(),

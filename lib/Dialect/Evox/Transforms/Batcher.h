@@ -141,6 +141,9 @@ private:
 
 /// Whether `op` draws random numbers.
 bool isDraw(mlir::Operation *op);
+/// Whether `op` divides integers: that traps on 0, which a lane that is off
+/// may have.
+bool isDivision(mlir::Operation &op);
 
 } // namespace evox
 
