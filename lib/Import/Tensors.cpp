@@ -317,8 +317,11 @@ mlir::Value Interpreter::read(const TensorRef &t) {
   mlir::Value v = storage.value;
   for (const View &view : t->chain)
     v = applyView(view, v);
-  t->cached = v;
-  t->cachedVersion = storage.version;
+  // A region may be walked again, and what the first walk made is erased.
+  if (!inDataRegion()) {
+    t->cached = v;
+    t->cachedVersion = storage.version;
+  }
   return v;
 }
 

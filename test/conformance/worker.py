@@ -8,6 +8,7 @@ one verdict per sample:
 
     same         every bit is PyTorch's
     close        within the tolerance of its dtype
+    near         about as near to the float64 result as PyTorch's float32 one
     wrong        other numbers, another structure, a crash, an internal error
     unsupported  the importer says what it lacks
     untraceable  torch.jit.trace, or PyTorch itself, refuses the sample
@@ -209,9 +210,9 @@ def run_library(path, batch, methods, expected, send):
             send(("done", sample.key, "wrong",
                   f"at run time: {S.first_line(error)}"))
             continue
-        text, exact = S.compare(sample, expected[method], got)
+        text, grade = S.compare(sample, expected[method], got)
         if text:
             send(("done", sample.key, "wrong",
                   f"{text} | {sample.describe()}"[:400]))
         else:
-            send(("done", sample.key, "same" if exact else "close", ""))
+            send(("done", sample.key, grade, ""))

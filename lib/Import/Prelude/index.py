@@ -296,10 +296,21 @@ def aten_unique_consecutive(self: Tensor, return_inverse: bool = False, return_c
         v = self.reshape([-1])
         begin, run, count = aten__runs(v)
         return torch.index_select(v, 0, begin), run.reshape(self.size()) if return_inverse else none, count if return_counts else none
-    assert self.numel() > 0, "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+    if aten__unique_nothing(self, dim):
+        return self.clone(), torch.empty([0], dtype=torch.int64), torch.empty([0], dtype=torch.int64)
     begin, run, count = aten__row_runs(self.transpose(0, dim).reshape([self.size(dim), -1]))
     # PyTorch always fills the inverse and the counts here.
     return torch.index_select(self, dim, begin), run, count
+
+
+# Along a dimension of size 0 there is nothing; another one is an error.
+def aten__unique_nothing(self: Tensor, dim: int) -> bool:
+    zeros = 0
+    for d in range(self.dim()):
+        zeros += 1 if self.size(d) == 0 else 0
+    assert zeros <= 1, "Number of zero sized dimensions is more than one, so unique cannot be applied "
+    assert zeros == 0 or self.size(dim) == 0, "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+    return zeros == 1
 
 
 # Rows are put in order by stable sorts from their last column to their first.
@@ -307,7 +318,8 @@ def aten_unique_dim(self: Tensor, dim: int, sorted: bool = True, return_inverse:
     assert self.dim() > 0, "unique: a tensor with at least one dimension is expected"
     none = torch.empty([0], dtype=torch.int64)
     n = self.size(dim)
-    assert self.numel() > 0, "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+    if aten__unique_nothing(self, dim):
+        return self.clone(), torch.empty([0], dtype=torch.int64), torch.empty([0], dtype=torch.int64)
     x = self.movedim(dim, 0).reshape([n, -1])
     order = torch.arange(n)
     for k in range(x.size(1)):

@@ -563,3 +563,36 @@ def aten_linalg_matrix_exp(self: Tensor) -> Tensor:
 
 def aten_matrix_exp(self: Tensor) -> Tensor:
     return aten_linalg_matrix_exp(self)
+
+
+# LAPACK's geqr2 and larfg: the reflectors below the diagonal, and their
+# factors.
+def aten_geqrf(self: Tensor) -> Tuple[Tensor, Tensor]:
+    assert self.dim() >= 2, "torch.geqrf: input must have at least 2 dimensions."
+    assert self.is_floating_point(), "torch.geqrf: a floating-point matrix is expected"
+    m = self.size(-2)
+    n = self.size(-1)
+    r = self.clone()
+    taus: List[Tensor] = []
+    for i in range(min(m, n)):
+        alpha = r[..., i:i + 1, i:i + 1]
+        tail = r[..., i + 1:, i:i + 1]
+        length = torch.sqrt(torch.sum(tail * tail, [-2], True))
+        none = length == 0
+        size = torch.sqrt(alpha * alpha + length * length)
+        beta = torch.where(alpha < 0, size, -size)
+        beta = torch.where(none, alpha, beta)
+        tau = torch.where(none, torch.zeros_like(alpha), (beta - alpha) / beta)
+        v = torch.where(none, torch.zeros_like(tail), tail / (alpha - beta))
+        taus.append(tau.squeeze(-1))
+        if i + 1 < n:
+            whole = torch.cat([torch.ones_like(alpha), v], -2)
+            rest = r[..., i:, i + 1:]
+            r[..., i:, i + 1:] = rest - tau * whole * torch.matmul(whole.transpose(-2, -1), rest)
+        r[..., i:, i:i + 1] = torch.cat([beta, v], -2)
+    if len(taus) == 0:
+        lead: List[int] = []
+        for d in range(self.dim() - 2):
+            lead.append(self.size(d))
+        return r, torch.zeros(lead + [0], dtype=self.dtype)
+    return r, torch.cat(taus, -1)

@@ -245,3 +245,72 @@ def aten_multilabel_margin_loss(self: Tensor, target: Tensor, reduction: int = 1
     if reduction == 0 and self.dim() < 2:
         return loss.reshape([])
     return aten_evox_reduce(loss, reduction)
+
+
+# aten/src/ATen/native/LossCTC.cpp: ctc_loss_cpu_template
+def aten__ctc(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
+    steps = log_probs.size(0)
+    n = log_probs.size(1)
+    classes = log_probs.size(2)
+    longest = targets.size(targets.dim() - 1)
+    place = torch.arange(longest).unsqueeze(0)
+    tl = target_lengths.to(torch.int64).unsqueeze(1)
+    il = input_lengths.to(torch.int64).unsqueeze(1)
+    if targets.dim() == 1:
+        begin = torch.cumsum(tl, 0) - tl
+        rows = torch.take(targets, torch.clamp(begin + place, 0, max(longest - 1, 0))) if longest > 0 else torch.zeros([n, 0], dtype=targets.dtype)
+    else:
+        rows = targets
+    label = torch.where(place < tl, rows.to(torch.int64), torch.full([n, longest], blank, dtype=torch.int64))
+    blanks = torch.full([n, longest, 1], blank, dtype=torch.int64)
+    path = torch.cat([torch.cat([blanks, label.unsqueeze(2)], 2).reshape([n, 2 * longest]), torch.full([n, 1], blank, dtype=torch.int64)], 1)
+    width = 2 * longest + 1
+    never = float("-inf")
+    walls = torch.full([n, 2], never, dtype=log_probs.dtype)
+    s = torch.arange(width).unsqueeze(0)
+    fresh = torch.cat([torch.zeros([n, min(width, 2)], dtype=torch.bool), path[:, 2:] != path[:, :-2]], 1)
+    closed = torch.full([n, width], never, dtype=log_probs.dtype)
+    alpha = closed
+    for t in range(steps):
+        own = torch.gather(log_probs[t], 1, path)
+        if t == 0:
+            new = torch.where(torch.logical_and(s < 2, s < 2 * tl + 1), own, closed)
+        else:
+            old = torch.cat([walls, alpha], 1)
+            one = old[:, 1:1 + width]
+            two = torch.where(fresh, old[:, :width], closed)
+            top = torch.maximum(torch.maximum(alpha, one), two)
+            top = torch.where(top == never, torch.zeros_like(top), top)
+            new = torch.log(torch.exp(alpha - top) + torch.exp(one - top) + torch.exp(two - top)) + top + own
+        alpha = torch.where(t < il, new, alpha)
+    last = torch.gather(alpha, 1, 2 * tl)
+    before = torch.where(tl > 0, torch.gather(alpha, 1, torch.clamp_min(2 * tl - 1, 0)), torch.full_like(last, never))
+    top = torch.maximum(last, before)
+    top = torch.where(top == never, torch.zeros_like(top), top)
+    loss = -(torch.log(torch.exp(last - top) + torch.exp(before - top)) + top)
+    nothing = torch.where(tl > 0, torch.full_like(loss, -never), torch.zeros_like(loss))
+    return torch.where(il > 0, loss, nothing).reshape([n])
+
+
+def aten_ctc_loss__Tensor(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: int = 0, reduction: int = 1, zero_infinity: bool = False) -> Tensor:
+    assert log_probs.dtype == torch.float32 or log_probs.dtype == torch.float64, "ctc_loss: float32 or float64 log probabilities are expected"
+    single = log_probs.dim() == 2
+    lp = log_probs.unsqueeze(1) if single else log_probs
+    assert lp.dim() == 3, "ctc_loss: log probabilities [time, batch, classes] are expected"
+    assert blank >= 0 and blank < lp.size(2), "blank must be in label range"
+    il = input_lengths.reshape([-1])
+    tl = target_lengths.reshape([-1])
+    assert il.size(0) == lp.size(1), "input_lengths must be of size batch_size"
+    assert tl.size(0) == lp.size(1), "target_lengths must be of size batch_size"
+    r = aten__ctc(lp, targets, il, tl, blank)
+    if zero_infinity:
+        r = torch.where(r == float("inf"), torch.zeros_like(r), r)
+    if reduction == 1:
+        return torch.mean(r / torch.clamp_min(tl, 1).to(r.dtype))
+    if reduction == 2:
+        return torch.sum(r)
+    return r[0] if single else r
+
+
+def aten_ctc_loss__IntList(log_probs: Tensor, targets: Tensor, input_lengths: List[int], target_lengths: List[int], blank: int = 0, reduction: int = 1, zero_infinity: bool = False) -> Tensor:
+    return aten_ctc_loss__Tensor(log_probs, targets, torch.tensor(input_lengths, dtype=torch.int64), torch.tensor(target_lengths, dtype=torch.int64), blank, reduction, zero_infinity)

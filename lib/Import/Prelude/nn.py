@@ -595,3 +595,109 @@ def aten_upsample_trilinear3d(self: Tensor, output_size: List[int], align_corner
 
 def aten_upsample_bicubic2d(self: Tensor, output_size: List[int], align_corners: bool, scales_h: Optional[float] = None, scales_w: Optional[float] = None) -> Tensor:
     return aten_upsample_bicubic2d__vec(self, output_size, align_corners, aten__two_scales(scales_h, scales_w))
+
+
+# --- aten/src/ATen/native/cpu/UpSampleKernel.cpp: antialiased ------------------
+
+
+# The weights of the sources of each result, as a matrix.
+def aten__aa_weights(size: int, out: int, align: bool, scale: Optional[float], dtype: int) -> Tensor:
+    step = aten__aa_step(size, out, align, scale)
+    support = step if step >= 1.0 else 1.0
+    inverse = 1.0 / step if step >= 1.0 else 1.0
+    center = (torch.arange(out, dtype=dtype) + 0.5) * step
+    low = torch.clamp_min((center - support + 0.5).to(torch.int64), 0)
+    high = torch.clamp_max((center + support + 0.5).to(torch.int64), size)
+    j = torch.arange(size).unsqueeze(0)
+    low = low.unsqueeze(1)
+    inside = torch.logical_and(j >= low, j < high.unsqueeze(1))
+    x = ((j - low).to(dtype) + (low.to(dtype) - center.unsqueeze(1)) + 0.5) * inverse
+    w = torch.where(inside, torch.clamp_min(1 - torch.abs(x), 0), torch.zeros_like(x))
+    return w / w.sum([1], True)
+
+
+def aten__aa_step(size: int, out: int, align: bool, scale: Optional[float]) -> float:
+    if align:
+        return float(size - 1) / float(out - 1) if out > 1 else 0.0
+    if scale is not None:
+        if scale > 0.0:
+            return 1.0 / scale
+    return float(size) / float(out)
+
+
+def aten__upsample_bilinear2d_aa(self: Tensor, output_size: List[int], align_corners: bool, scales_h: Optional[float] = None, scales_w: Optional[float] = None) -> Tensor:
+    assert self.is_floating_point(), "_upsample_bilinear2d_aa: only floating-point images are supported"
+    x = aten__widen(self)
+    across = aten__aa_weights(x.size(3), output_size[1], align_corners, scales_w, x.dtype)
+    down = aten__aa_weights(x.size(2), output_size[0], align_corners, scales_h, x.dtype)
+    return torch.matmul(down, torch.matmul(x, across.t())).to(self.dtype)
+
+
+def aten__upsample_bilinear2d_aa__vec(input: Tensor, output_size: Optional[List[int]], align_corners: bool, scale_factors: Optional[List[float]]) -> Tensor:
+    sizes = aten__resize_sizes(input, 2, output_size, scale_factors)
+    return aten__upsample_bilinear2d_aa(input, sizes, align_corners, aten__axis_scale(scale_factors, 0), aten__axis_scale(scale_factors, 1))
+
+
+# --- pooling -------------------------------------------------------------------
+
+
+# aten/src/ATen/native/DilatedMaxPool2d.cpp
+def aten_max_pool2d_with_indices_backward(grad_output: Tensor, self: Tensor, kernel_size: List[int], stride: List[int], padding: List[int], dilation: List[int], ceil_mode: bool, indices: Tensor) -> Tensor:
+    rows = self.size(-2)
+    columns = self.size(-1)
+    lead = self.numel() // (rows * columns) if rows * columns > 0 else 0
+    flat = torch.zeros([lead, rows * columns], dtype=self.dtype)
+    return flat.scatter_add(1, indices.reshape([lead, -1]), grad_output.reshape([lead, -1])).reshape(self.size())
+
+
+# aten/src/ATen/native/FractionalMaxPooling.h: where the windows begin
+def aten__fractional_starts(sample: Tensor, size: int, out: int, pool: int) -> Tensor:
+    last = torch.full([sample.size(0), sample.size(1), 1], size - pool, dtype=torch.int64)
+    if out == 1:
+        return last
+    # The quotient is rounded to the dtype of the samples first.
+    alpha = torch.full([], float(size - pool), dtype=sample.dtype) / float(out - 1)
+    u = sample.unsqueeze(-1)
+    i = torch.arange(out - 1).to(sample.dtype)
+    return torch.cat([((i + u) * alpha).to(torch.int64) - (u * alpha).to(torch.int64), last], 2)
+
+
+def aten__fractional_max_pool(self: Tensor, kernel_size: List[int], output_size: List[int], random_samples: Tensor, order: List[int]) -> Tuple[Tensor, Tensor]:
+    n = len(kernel_size)
+    assert self.dim() == n + 1 or self.dim() == n + 2, "fractional_max_pool: a batch of images, or one image, is expected"
+    x = self if self.dim() == n + 2 else self.unsqueeze(0)
+    b = x.size(0)
+    c = x.size(1)
+    at = torch.zeros([b, c] + [1] * (2 * n), dtype=torch.int64)
+    total = 1
+    outputs = 1
+    window = 1
+    for i in range(n):
+        size = x.size(2 + i)
+        assert output_size[i] + kernel_size[i] - 1 <= size, "fractional_max_pool: pool size too large relative to input size"
+        starts = aten__fractional_starts(random_samples.select(2, order[i]), size, output_size[i], kernel_size[i])
+        places = starts.unsqueeze(-1) + torch.arange(kernel_size[i])
+        shape = [b, c]
+        for d in range(n):
+            shape.append(output_size[i] if d == i else 1)
+        for d in range(n):
+            shape.append(kernel_size[i] if d == i else 1)
+        at = at * size + places.reshape(shape)
+        total = total * size
+        outputs = outputs * output_size[i]
+        window = window * kernel_size[i]
+    at = at.reshape([b, c, outputs, window])
+    values = torch.gather(x.reshape([b, c, total]), 2, at.reshape([b, c, outputs * window])).reshape([b, c, outputs, window])
+    best, which = torch.max(values, 3)
+    index = torch.gather(at, 3, which.unsqueeze(3))
+    if self.dim() == n + 1:
+        return best.reshape([c] + output_size), index.reshape([c] + output_size)
+    return best.reshape([b, c] + output_size), index.reshape([b, c] + output_size)
+
+
+def aten_fractional_max_pool2d(self: Tensor, kernel_size: List[int], output_size: List[int], random_samples: Tensor) -> Tuple[Tensor, Tensor]:
+    return aten__fractional_max_pool(self, kernel_size, output_size, random_samples, [1, 0])
+
+
+def aten_fractional_max_pool3d(self: Tensor, kernel_size: List[int], output_size: List[int], random_samples: Tensor) -> Tuple[Tensor, Tensor]:
+    return aten__fractional_max_pool(self, kernel_size, output_size, random_samples, [0, 1, 2])

@@ -67,15 +67,14 @@ def aten_median(self: Tensor) -> Tensor:
     return r.clone()
 
 
-# The index is the one that std::nth_element leaves there, as in topk.
+# Of equal values the one that is there after a stable sort.
 def aten_median__dim(self: Tensor, dim: int, keepdim: bool = False) -> Tuple[Tensor, Tensor]:
     if self.dim() == 0:
         return self.clone(), torch.zeros([], dtype=torch.int64)
     n = self.size(dim)
     assert n > 0, "median(): Expected reduction dim to have non-zero size."
     k = (n - 1) // 2
-    least = torch.topk(self, k + 1, dim, False, False)
-    index = least[1].narrow(dim, k, 1)
+    index = torch.sort(self, dim=dim, stable=True)[1].narrow(dim, k, 1)
     if self.is_floating_point():
         nan = torch.isnan(self)
         index = torch.where(torch.any(nan, dim, True), torch.argmax(nan.to(torch.uint8), dim, True), index)
@@ -103,6 +102,8 @@ def aten_nanmedian__dim(self: Tensor, dim: int, keepdim: bool = False) -> Tuple[
     k = torch.clamp(torch.div(count - 1, 2, rounding_mode="floor"), 0)
     value = torch.gather(v, dim, k)
     index = torch.gather(i, dim, k)
+    # Of NaN alone the one that std::nth_element puts first.
+    index = torch.where(count == 0, torch.topk(self, 1, dim, False, False)[1], index)
     if not keepdim:
         return value.squeeze(dim).clone(), index.squeeze(dim).clone()
     return value, index
@@ -513,3 +514,137 @@ def aten_histogram__bin_ct(self: Tensor, bins: int = 100, range: Optional[List[f
     assert lo <= hi, "torch.histogram: min should not exceed max"
     edges = torch.linspace(lo, hi, bins + 1, dtype=self.dtype)
     return aten__histogram(self, edges, weight, density), edges
+
+
+# aten/src/ATen/native/Histogram.cpp
+def aten_histogramdd(self: Tensor, bins: List[int], range: Optional[List[float]] = None, weight: Optional[Tensor] = None, density: bool = False) -> Tuple[Tensor, List[Tensor]]:
+    assert self.is_floating_point(), "histogramdd is implemented for floating point tensors only"
+    assert self.dim() >= 2, "torch.histogramdd: input tensor should have at least 2 dimensions"
+    n = self.size(-1)
+    assert len(bins) == n, "torch.histogramdd: expected one bin count for each dimension"
+    x = self.reshape([-1, n])
+    edges: List[Tensor] = []
+    for d in aten__up_to(n):
+        lo = 0.0
+        hi = 1.0
+        if range is not None:
+            lo = range[2 * d]
+            hi = range[2 * d + 1]
+        elif self.numel() > 0:
+            lo = float(torch.amin(x[:, d]))
+            hi = float(torch.amax(x[:, d]))
+        same = lo == hi
+        lo = lo - 0.5 if same else lo
+        hi = hi + 0.5 if same else hi
+        assert lo - lo == 0.0 and hi - hi == 0.0, "torch.histogramdd: range is not finite"
+        assert lo <= hi, "torch.histogramdd: min should not exceed max"
+        edges.append(torch.linspace(lo, hi, bins[d] + 1, dtype=self.dtype))
+    return aten__histogram_nd(x, edges, weight, density), edges
+
+
+def aten_histogramdd__int_bins(self: Tensor, bins: int, range: Optional[List[float]] = None, weight: Optional[Tensor] = None, density: bool = False) -> Tuple[Tensor, List[Tensor]]:
+    return aten_histogramdd(self, [bins] * self.size(-1), range, weight, density)
+
+
+def aten_histogramdd__TensorList_bins(self: Tensor, bins: List[Tensor], range: Optional[List[float]] = None, weight: Optional[Tensor] = None, density: bool = False) -> Tuple[Tensor, List[Tensor]]:
+    assert self.is_floating_point(), "histogramdd is implemented for floating point tensors only"
+    assert len(bins) == self.size(-1), "torch.histogramdd: expected one tensor of bins for each dimension"
+    edges: List[Tensor] = []
+    for b in bins:
+        edges.append(b.clone())
+    return aten__histogram_nd(self.reshape([-1, self.size(-1)]), edges, weight, density), edges
+
+
+def aten__up_to(n: int) -> List[int]:
+    r: List[int] = []
+    for i in range(n):
+        r.append(i)
+    return r
+
+
+def aten__histogram_nd(x: Tensor, edges: List[Tensor], weight: Optional[Tensor], density: bool) -> Tensor:
+    m = x.size(0)
+    inside = torch.ones([m], dtype=torch.bool)
+    at = torch.zeros([m], dtype=torch.int64)
+    shape: List[int] = []
+    total = 1
+    for d in range(len(edges)):
+        e = edges[d]
+        n = e.size(0) - 1
+        assert n > 0, "torch.histogramdd: bins tensors should have at least 2 elements"
+        column = x[:, d].contiguous()
+        inside = torch.logical_and(inside, torch.logical_and(column >= e[0], column <= e[n]))
+        at = at * n + torch.clamp(torch.searchsorted(e, column, right=True) - 1, 0, n - 1)
+        shape.append(n)
+        total = total * n
+    w = torch.ones([m], dtype=x.dtype) if weight is None else weight.reshape([-1]).to(x.dtype)
+    hist = torch.zeros([total], dtype=x.dtype).scatter_add(0, at, torch.where(inside, w, torch.zeros_like(w))).reshape(shape)
+    if density:
+        hist = hist / torch.sum(hist)
+        for d in range(len(edges)):
+            own = [1] * len(edges)
+            own[d] = shape[d]
+            hist = hist / (edges[d][1:] - edges[d][:-1]).reshape(own)
+    return hist
+
+
+# aten/src/ATen/native/SegmentReduce.cpp
+def aten_segment_reduce(data: Tensor, reduce: str, lengths: Optional[Tensor] = None, indices: Optional[Tensor] = None, offsets: Optional[Tensor] = None, axis: int = 0, unsafe: bool = False, initial: Optional[number] = None) -> Tensor:
+    assert indices is None, "segment_reduce(): indices based reduction is not supported."
+    axis = axis if axis >= 0 else axis + data.dim()
+    outer = 1
+    shape: List[int] = []
+    for d in range(axis):
+        outer = outer * data.size(d)
+        shape.append(data.size(d))
+    n = data.size(axis)
+    begin = torch.zeros([outer, 1], dtype=torch.int64)
+    ends = begin
+    if lengths is not None:
+        assert lengths.dim() == axis + 1, "Expected axis to be the last dimension of lengths"
+        ends = torch.cumsum(lengths.reshape([outer, lengths.size(axis)]).to(torch.int64), 1)
+        if not unsafe:
+            assert bool(torch.all(lengths >= 0)), "lengths contains negative value!"
+            assert bool(torch.all(ends[:, -1:] == n)), "segment_reduce(): Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1) when !unsafe."
+    else:
+        assert offsets is not None, "segment_reduce(): Either lengths or offsets must be defined."
+        assert offsets.dim() == axis + 1, "Expected axis to be the last dimension of offsets"
+        places = offsets.reshape([outer, offsets.size(axis)]).to(torch.int64)
+        begin = places[:, :1]
+        ends = places[:, 1:]
+    count = ends.size(1)
+    j = torch.arange(n).reshape([1, n, 1])
+    segment = torch.sum((ends.unsqueeze(1) <= j).to(torch.int64), [2])
+    # What is in no segment goes to one more, which is dropped.
+    segment = torch.where(torch.arange(n).unsqueeze(0) < begin, torch.full_like(segment, count), segment)
+    x = data.reshape([outer, n, -1])
+    inner = x.size(2)
+    lowest = float("-inf")
+    start = 0.0
+    if reduce == "max":
+        start = lowest
+    elif reduce == "min":
+        start = -lowest
+    elif reduce == "prod":
+        start = 1.0
+    else:
+        assert reduce == "sum" or reduce == "mean", "segment_reduce(): unsupported reduction " + reduce
+    how = "sum"
+    if reduce == "max":
+        how = "amax"
+    elif reduce == "min":
+        how = "amin"
+    elif reduce == "prod":
+        how = "prod"
+    first = torch.full([outer, count + 1, inner], start if initial is None else float(initial), dtype=data.dtype)
+    index = segment.unsqueeze(2).expand([outer, n, inner])
+    r = torch.narrow(torch.scatter_reduce(first, 1, index, x, how, include_self=True), 1, 0, count)
+    if reduce == "mean":
+        size = (ends - torch.cat([begin, ends[:, :-1]], 1)).unsqueeze(2)
+        mean = r / size.to(data.dtype)
+        empty = size == 0
+        r = torch.where(empty, mean if initial is None else r, mean)
+    shape.append(count)
+    for d in range(axis + 1, data.dim()):
+        shape.append(data.size(d))
+    return r.reshape(shape)

@@ -277,11 +277,13 @@ def aten__grid_reflect(x: Tensor, twice_low: int, twice_high: int) -> Tensor:
     return torch.where(even, extra + low, span - extra + low)
 
 
-def aten__grid_place(x: Tensor, size: int, padding_mode: int, align: bool) -> Tensor:
+def aten__grid_scale(x: Tensor, size: int, align: bool) -> Tensor:
     if align:
-        r = (x + 1) / 2 * (size - 1)
-    else:
-        r = ((x + 1) * size - 1) / 2
+        return (x + 1) / 2 * (size - 1)
+    return ((x + 1) * size - 1) / 2
+
+
+def aten__grid_pad(r: Tensor, size: int, padding_mode: int, align: bool) -> Tensor:
     if padding_mode == 1:
         return torch.clamp(r, 0, size - 1)
     if padding_mode == 2:
@@ -291,6 +293,10 @@ def aten__grid_place(x: Tensor, size: int, padding_mode: int, align: bool) -> Te
             r = aten__grid_reflect(r, -1, 2 * size - 1)
         return torch.clamp(r, 0, size - 1)
     return r
+
+
+def aten__grid_place(x: Tensor, size: int, padding_mode: int, align: bool) -> Tensor:
+    return aten__grid_pad(aten__grid_scale(x, size, align), size, padding_mode, align)
 
 
 # The values at whole places; those outside of the image are 0.
@@ -355,8 +361,31 @@ def aten__grid_linear(input: Tensor, places: List[Tensor]) -> Tensor:
     return r
 
 
+def aten__grid_cubic(input: Tensor, grid: Tensor, padding_mode: int, align: bool) -> Tensor:
+    assert input.dim() == 4, "grid_sampler(): bicubic interpolation only supports 4D input"
+    b = input.size(0)
+    x = aten__grid_scale(grid.select(-1, 0), input.size(3), align)
+    y = aten__grid_scale(grid.select(-1, 1), input.size(2), align)
+    left = torch.floor(x)
+    top = torch.floor(y)
+    tx = x - left
+    ty = y - top
+    wx = [aten__cubic_far(tx + 1), aten__cubic_near(tx), aten__cubic_near(1 - tx), aten__cubic_far(2 - tx)]
+    wy = [aten__cubic_far(ty + 1), aten__cubic_near(ty), aten__cubic_near(1 - ty), aten__cubic_far(2 - ty)]
+    rows: List[Tensor] = []
+    for i in range(4):
+        at = aten__grid_pad(top + (i - 1), input.size(2), padding_mode, align)
+        parts: List[Tensor] = []
+        for j in range(4):
+            across = aten__grid_pad(left + (j - 1), input.size(3), padding_mode, align)
+            parts.append(aten__grid_values(input, [at, across]) * wx[j].reshape([b, 1, -1]))
+        rows.append((parts[0] + parts[1] + parts[2] + parts[3]) * wy[i].reshape([b, 1, -1]))
+    return rows[0] + rows[1] + rows[2] + rows[3]
+
+
 def aten_grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Tensor:
-    assert interpolation_mode == 0 or interpolation_mode == 1, "grid_sampler(): mode 'bicubic' is not supported"
+    if interpolation_mode == 2:
+        return aten__grid_cubic(input, grid, padding_mode, align_corners).reshape(aten__grid_out(input, grid))
     n = input.dim() - 2
     places: List[Tensor] = []
     for i in range(n):
