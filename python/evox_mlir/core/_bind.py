@@ -60,11 +60,13 @@ class _Slot:
     def value(self):
         return self.pair.value(self.attribute)
 
-    def remember(self):
+    def remember(self, ours=False):
+        """`ours`: the value is a tensor that we made, and so nobody writes it
+        past PyTorch's counter (`x.data.zero_()`)."""
         value = self.value()
         self.last = value
-        self.version = value._version if isinstance(value, torch.Tensor) and (
-            not value.is_inference()) else None
+        counts = ours and isinstance(value, torch.Tensor) and not value.is_inference()
+        self.version = value._version if counts else None
 
     def changed(self) -> bool:
         """Whether Python's value is new. Raises DoesNotFit for another type."""
@@ -177,7 +179,7 @@ class Bound:
         slots = [s for s in self.slots.values() if not s.is_list]
         for slot in [s for s in slots if s.changed()]:
             self.program.set(slot.name, slot.value())
-            slot.remember()
+            slot.remember(ours=slot.version is not None and slot.value() is slot.last)
 
     def __call__(self, args) -> Any:
         self.push()
@@ -204,5 +206,5 @@ class Bound:
         elif isinstance(old, nn.Parameter):
             value = nn.Parameter(value, requires_grad=old.requires_grad)
         slot.pair.assign(slot.attribute, value)
-        slot.remember()
+        slot.remember(ours=True)
 

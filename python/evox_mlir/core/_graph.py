@@ -9,6 +9,7 @@ stand in: native code copies its arguments, so it can't write into them."""
 from __future__ import annotations
 
 import functools
+import re
 from typing import Dict, List, Optional, Set, Tuple
 
 import torch
@@ -44,6 +45,19 @@ def attribute_path(value) -> Optional[str]:
     if node.kind() != "prim::Param" or not names:
         return None
     return ".".join(reversed(names))
+
+
+def _where(node) -> str:
+    """`file.py:12: y.add_(1)`"""
+    text = str(node.sourceRange())
+    traced = re.search(r"(\S+)\((\d+)\): ", text)
+    if traced:
+        return f"{traced[1]}:{traced[2]}"
+    place = re.search(r'File "([^"]*)", line (\d+)', text)
+    lines = text.splitlines()
+    marks = [i for i, line in enumerate(lines) if "<--- HERE" in line and i]
+    code = lines[marks[0] - 1].strip() if marks else ""
+    return f"{place[1]}:{place[2]}: {code}" if place else code
 
 
 class _Aliases:
@@ -119,8 +133,7 @@ class _Aliases:
                 continue
             name = self._get(value)
             if name is not None:
-                where = str(node.sourceRange()).strip().splitlines()
-                self.written.setdefault(name, where[-1].strip() if where else "")
+                self.written.setdefault(name, _where(node))
             elif value.type().kind() in _CONTAINERS:
                 self._join(value, ins)
         for out, aliases in zip(outs, returns):

@@ -14,6 +14,7 @@ the `vmap`s around it are the compiler's in both.
 from __future__ import annotations
 
 import inspect
+import itertools
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import torch
@@ -38,6 +39,8 @@ from .transforms import Chain, UseState, Vmap, state_values
 #: may be refused before the function is.
 MOST_PROGRAMS = 32
 MOST_REFUSALS = 4
+#: Calls in a row that may find other values than were compiled in.
+MOST_CHANGES = 8
 _ENTRY = "evox_call"
 _PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
 
@@ -417,7 +420,7 @@ def _with_inputs(function, n_in: int, n_out: int, which: List[int]):
     call = f"inner({', '.join(f'x{i}' for i in range(n_in))})"
     results = [f"out[{i}]" for i in range(n_out)] + [f"x{i}" for i in which]
     inner = function  # noqa: F841: the text below sees it
-    holder = torch.jit.script(_Holder())
+    holder = _holder()
     holder.define(
         f"def forward(self, {inputs}):\n"
         f"    out = {call}\n"
@@ -426,8 +429,13 @@ def _with_inputs(function, n_in: int, n_out: int, which: List[int]):
     return holder
 
 
-class _Holder(nn.Module):
-    """A module for a method that is written as text."""
+def _holder() -> torch.jit.ScriptModule:
+    """A module for a method that is written as text. TorchScript has one type
+    per class, so each has a class."""
+    return torch.jit.script(type("Holder", (nn.Module,), {})())
+
+
+_numbers = itertools.count()
 
 
 # Scripted ----------------------------------------------------------------------
@@ -438,8 +446,8 @@ class Scripted(_Native):
         super().__init__(chain, transforms)
         source = chain.source
         self.twin = None
-        self.wrapped = 0
         self.bake = False
+        self.changes = 0
         self.vmaps = any(isinstance(t, Vmap) for t in transforms)
         if source.module is not None:
             if isinstance(source.module, _script.wrap_class_base()):
@@ -460,7 +468,10 @@ class Scripted(_Native):
             self.signature = None
 
     def prepare(self, args, kwargs):
-        self._program(self._split(args, kwargs)[1])
+        state, values = self._split(args, kwargs)
+        if self.vmaps and state is not None:
+            values = (self._with_paths(state), *values)
+        self._program(values)
 
     def __call__(self, *args, **kwargs):
         state, values = self._split(args, kwargs)
@@ -491,14 +502,20 @@ class Scripted(_Native):
         return state, tuple(bound.args)
 
     def _run(self, values):
-        for _ in range(2):
+        for again in (True, False):
             program = self._program(values)
             try:
-                return program(values)
+                out = program(values)
+                self.changes = 0 if again else self.changes
+                return out
             except _bind.DoesNotFit:
                 # The module changed since: one for what it is now.
+                self.changes += 1
+                if self.changes > MOST_CHANGES or not again:
+                    self.refuse(
+                        "values of its module that are compiled in change at each call"
+                    )
                 self.programs.pop(self._key(values), None)
-        self.refuse("its module changes while it runs")
 
     def _key(self, values):
         leaves, spec = pytree.tree_flatten(values)
@@ -586,10 +603,9 @@ class Scripted(_Native):
         )
         inner = function  # noqa: F841: the text below sees it
         if self.twin is None:
-            module, name, call = torch.jit.script(_Holder()), "forward", "inner"
+            module, name, call = _holder(), "forward", "inner"
         else:
-            self.wrapped += 1
-            name, call = f"{method}_with_numbers_{self.wrapped}", f"self.{method}"
+            name, call = f"{method}_numbers_{next(_numbers)}", f"self.{method}"
         module.define(f"def {name}(self{inputs}):\n    return {call}({arguments})\n")
         return module, name
 
@@ -605,12 +621,16 @@ class Scripted(_Native):
             self.refuse("state outside of the method's own module")
         return {k: k.removeprefix("self.") for k in self.use_state.keys}
 
+    def _with_paths(self, state):
+        names = self._paths()
+        state_values(self.name, self.use_state.keys, state)
+        return {names[k]: state[k] for k in names}
+
     def _call_vmapped(self, state, values):
         if self.use_state is None:
             return self._run(values)
         names = self._paths()
-        state_values(self.name, self.use_state.keys, state)
-        out = self._run(({names[k]: v for k, v in state.items()}, *values))
+        out = self._run((self._with_paths(state), *values))
         pair = isinstance(out, tuple)
         new, back = (out[0] if pair else out), {v: k for k, v in names.items()}
         new = {k: new[names[k]] for k in back.values()}
