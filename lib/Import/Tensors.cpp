@@ -318,7 +318,7 @@ mlir::Value Interpreter::read(const TensorRef &t) {
   for (const View &view : t->chain)
     v = applyView(view, v);
   // A region may be walked again, and what the first walk made is erased.
-  if (!inDataRegion()) {
+  if (!inDataRegion() && b.getInsertionBlock() == entryBlock) {
     t->cached = v;
     t->cachedVersion = storage.version;
   }

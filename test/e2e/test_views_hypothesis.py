@@ -66,6 +66,8 @@ class Verdicts:
                 self.known[body] = "refused by PyTorch", str(error)
                 continue
             methods[name] = body, runs
+        if not methods:
+            return
         folder = pathlib.Path(tempfile.mkdtemp(prefix="evox-views-"))
         try:
             torch.jit.save(module, str(folder / "views.pt"))

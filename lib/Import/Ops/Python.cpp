@@ -410,7 +410,7 @@ template <Arith op> static Results reduceList(Call &c) {
     c.in.fail("arg is an empty sequence");
   Py v = items[0];
   for (size_t i = 1; i < items.size(); ++i)
-    v = arithmetic(c, op, v, items[i]);
+    v = arithmetic(c, op, items[i], v);
   bool isBool = items[0].kind == Py::Bool;
   return {isBool ? toBool(c, v) : v};
 }
