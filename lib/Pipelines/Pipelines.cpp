@@ -43,22 +43,28 @@ void evox::buildToStatePipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
   pm.addPass(createSymbolDCEPass());
   cleanUp(pm);
+  pm.nest<func::FuncOp>().addPass(createEvoxFoldChecks());
   verify(pm, "state");
 }
 
-void evox::buildToLinalgPipeline(OpPassManager &pm, const PipelineOptions &) {
+void evox::buildToLinalgPipeline(OpPassManager &pm,
+                                 const PipelineOptions &options) {
   OpPassManager &func = pm.nest<func::FuncOp>();
+  func.addPass(createEvoxForwardSlices());
   func.addPass(createConvertEvoxToKernels());
   func.addPass(createConvertElementwiseToLinalgPass());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
-  func.addPass(createLinalgElementwiseOpFusionPass());
+  func.addPass(createEvoxFuseElementwise());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
+  if (options.fastMath)
+    func.addPass(createEvoxAllowFastMath());
   verify(pm, "linalg");
 }
 
-void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
+void evox::buildToLoopsPipeline(OpPassManager &pm,
+                                const PipelineOptions &options) {
   pm.nest<func::FuncOp>().addPass(createEvoxLowerSwitches());
   pm.addPass(createEvoxAddDestinations());
   pm.nest<func::FuncOp>().addPass(createEvoxAnchorLayouts());
@@ -88,11 +94,14 @@ void evox::buildToLoopsPipeline(OpPassManager &pm, const PipelineOptions &) {
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createEvoxPrepareLoops());
   func.addPass(createEvoxLowerSums());
-  func.addPass(createConvertLinalgToLoopsPass());
+  func.addPass(createEvoxLinalgToLoops());
   func.addPass(createEvoxExpandMath());
   func.addPass(memref::createFoldMemRefAliasOpsPass());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
+  EvoxParallelizeLoopsOptions parallelize;
+  parallelize.drawsAsTask = options.rng == "torch";
+  pm.addPass(createEvoxParallelizeLoops(parallelize));
   verify(pm, "loops");
 }
 

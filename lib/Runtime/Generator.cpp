@@ -139,6 +139,11 @@ void Generator::refill() {
   fresh = false;
 }
 
+void Generator::philoxBlocks(uint32_t *out, int64_t first,
+                             int64_t blocks) const {
+  philox(isa)(out, first, blocks, draw, seed);
+}
+
 const uint32_t *Generator::words(int64_t n) {
   if (kind == EVOX_RNG_PHILOX) {
     int64_t blocks = (n + 3) / 4;

@@ -72,6 +72,8 @@ struct Generator {
   /// The next n words, n <= kMostWords, valid until the next call. But for
   /// the last time in a draw, philox takes n to be a multiple of 4.
   const uint32_t *words(int64_t n);
+  /// The words of some blocks of philox's present draw.
+  void philoxBlocks(uint32_t *out, int64_t first, int64_t blocks) const;
   /// How many of them come at no cost of copying; a multiple of `unit`.
   int64_t ready(int64_t unit) const {
     int64_t n = kind == 0 ? (at == kBlock ? kBlock : kBlock - at) : kMostWords;

@@ -177,7 +177,9 @@ extern "C" void evox_rt_parallel(evox_ctx *ctx,
                                  void (*task)(void *arg, int64_t i), void *arg,
                                  int64_t n) {
   evox_instance *instance = instanceOf(ctx);
-  if (!instance->parallel || n <= 1) {
+  // A task's own tasks run one after the other: no executor need nest.
+  bool isNested = currentTask && currentTask->instance == instance;
+  if (!instance->parallel || n <= 1 || isNested) {
     for (int64_t i = 0; i < n; ++i)
       task(arg, i);
     return;
@@ -223,9 +225,14 @@ evox_status evox::rt::setExecutor(evox_instance *instance, evox_parallel_fn fn,
   if (fn && threads < 1)
     return error(instance, EVOX_ERROR_ARGUMENT,
                  "set_executor: expected at least 1 thread, got %d", threads);
-  instance->parallel = fn;
-  instance->parallelUser = user;
-  instance->threads = fn ? threads : 1;
+  Pool *pool = nullptr;
+  if (!fn && threads > 1 && !(pool = openPool(threads - 1)))
+    return error(instance, EVOX_ERROR_MEMORY, "set_executor: out of memory");
+  closePool(instance->pool);
+  instance->pool = pool;
+  instance->parallel = pool ? runInPool : fn;
+  instance->parallelUser = pool ? pool : user;
+  instance->threads = fn || pool ? threads : 1;
   return EVOX_OK;
 }
 

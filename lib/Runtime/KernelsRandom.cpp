@@ -44,6 +44,31 @@ EVOX_INLINE double unitDouble(uint32_t high, uint32_t low) {
   return double(int64_t(bits)) * 0x1p-53;
 }
 
+//===-- threads -----------------------------------------------------------===//
+
+/// Elements of a task; a multiple of what a block of words makes.
+constexpr int64_t kPerTask = 16384;
+
+template <typename F> struct Piecewise {
+  F body;
+  int64_t n;
+  static void run(void *arg, int64_t task) {
+    auto *self = static_cast<Piecewise *>(arg);
+    int64_t end = atMost(self->n, (task + 1) * kPerTask);
+    for (int64_t i = task * kPerTask; i < end; i += 512)
+      self->body(i, atMost(512, end - i));
+  }
+};
+
+/// body(first, count) for pieces of up to 512 of n elements, on the threads of
+/// the instance.
+template <typename F> void inPieces(evox_ctx *ctx, int64_t n, F body) {
+  Piecewise<F> work{body, n};
+  evox_rt_parallel(ctx, Piecewise<F>::run, &work, (n + kPerTask - 1) / kPerTask);
+}
+
+bool hasThreads(evox_ctx *ctx) { return instanceOf(ctx)->threads > 1; }
+
 //===-- uniform -----------------------------------------------------------===//
 
 EVOX_INLINE void uniformFloatImpl(const uint32_t *__restrict w,
@@ -104,6 +129,41 @@ void uniformHalf(Generator &g, T *out, int64_t n, double from, double to) {
     }
     done += some;
   }
+}
+
+/// Where each element is a function of its index, threads share the work.
+bool philoxUniform(evox_ctx *ctx, const evox_view &out, double from,
+                   double to) {
+  const Generator &g = generatorOf(ctx);
+  int64_t n = countOf(out);
+  if (g.kind != EVOX_RNG_PHILOX || !hasThreads(ctx) || n < 2 * kPerTask)
+    return false;
+  bool unit = from == 0 && to == 1;
+  if (out.dtype == EVOX_FLOAT32) {
+    float *data = static_cast<float *>(out.data);
+    inPieces(ctx, n, [&g, data, from, to, unit](int64_t first, int64_t some) {
+      alignas(64) uint32_t w[512];
+      g.philoxBlocks(w, first / 4, (some + 3) / 4);
+      if (unit)
+        unitFloats(g.isa)(w, data + first, some);
+      else
+        uniformFloat(g.isa)(w, data + first, some, float(from), float(to));
+    });
+    return true;
+  }
+  if (out.dtype == EVOX_FLOAT64) {
+    double *data = static_cast<double *>(out.data);
+    inPieces(ctx, n, [&g, data, from, to, unit](int64_t first, int64_t some) {
+      alignas(64) uint32_t w[1024];
+      g.philoxBlocks(w, first / 2, (some + 1) / 2);
+      if (unit)
+        unitDoubles(g.isa)(w, data + first, some);
+      else
+        uniformDouble(g.isa)(w, data + first, some, from, to);
+    });
+    return true;
+  }
+  return false;
 }
 
 //===-- normal ------------------------------------------------------------===//
@@ -260,6 +320,44 @@ void torchNormalBlocks(Generator &g, double *out, int64_t n, double mean,
     return;
   g.words(2 * (n - whole));
   normalBlock(g.words(32), out + n - 16, mean, std);
+}
+
+/// The same for float with threads: the words come one after the other, what
+/// becomes of them does not. Of philox, neither does.
+bool threadedNormal(evox_ctx *ctx, const evox_view &view, float mean,
+                    float std) {
+  Generator &g = generatorOf(ctx);
+  int64_t n = countOf(view);
+  if (view.dtype != EVOX_FLOAT32 || !hasThreads(ctx) || n < 2 * kPerTask)
+    return false;
+  float *out = static_cast<float *>(view.data);
+  if (g.kind == EVOX_RNG_PHILOX) {
+    inPieces(ctx, n, [&g, out, mean, std](int64_t first, int64_t some) {
+      alignas(64) uint32_t w[512];
+      float values[512];
+      int64_t pairs = (some + 1) / 2;
+      g.philoxBlocks(w, first / 4, (some + 3) / 4);
+      normalPairs(g.isa)(w, values, pairs, mean, std);
+      std::memcpy(out + first, values, size_t(some) * 4);
+    });
+    return true;
+  }
+  int64_t whole = n & ~int64_t(15);
+  for (int64_t done = 0; done < whole;) {
+    int64_t some = atMost(whole - done, g.ready(16));
+    std::memcpy(out + done, g.words(some), size_t(some) * 4);
+    done += some;
+  }
+  inPieces(ctx, whole, [&g, out, mean, std](int64_t first, int64_t some) {
+    alignas(64) uint32_t w[512];
+    std::memcpy(w, out + first, size_t(some) * 4);
+    normalBlocks(g.isa)(w, out + first, some / 16, mean, std);
+  });
+  if (whole != n) {
+    g.words(n - whole);
+    normalBlocks(g.isa)(g.words(16), out + n - 16, 1, mean, std);
+  }
+  return true;
 }
 
 // Fewer than 16: pairs in double precision, of which the second one is kept
@@ -505,6 +603,10 @@ extern "C" void evox_k_random_uniform(evox_ctx *ctx, const evox_view *out,
          "uniform: from %g to %g is more than %s holds", from, to,
          nameOf(out->dtype));
   g.beginDraw();
+  if (philoxUniform(ctx, *out, from, to)) {
+    g.endDraw();
+    return;
+  }
   switch (out->dtype) {
   case EVOX_FLOAT32: {
     float *data = static_cast<float *>(out->data);
@@ -554,6 +656,10 @@ extern "C" void evox_k_random_normal(evox_ctx *ctx, const evox_view *out,
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
          "normal: expected a standard deviation of 0 or more, got %g", std);
   g.beginDraw();
+  if (threadedNormal(ctx, *out, float(mean), float(std))) {
+    g.endDraw();
+    return;
+  }
   switch (out->dtype) {
   case EVOX_FLOAT32:
     normal(g, static_cast<float *>(out->data), n, mean, std);

@@ -17,6 +17,7 @@
 
 #include "Generator.h"
 #include "Memory.h"
+#include "Pool.h"
 #include "evox/Runtime/Kernels.h"
 #include "evox/Runtime/Program.h"
 
@@ -99,6 +100,7 @@ struct evox_instance {
   evox_parallel_fn parallel;
   void *parallelUser;
   int32_t threads;
+  evox::rt::Pool *pool; // where the host has no executor, but wants threads
 
   char message[4096];
 };

@@ -267,6 +267,7 @@ void evox::rt::closeInstance(evox_instance *instance) {
     return;
   for (int32_t i = 0; instance->lists && i < instance->program->n_slots; ++i)
     std::free(instance->lists[i].items);
+  closePool(instance->pool);
   instance->memory.close();
   std::free(instance->slots);
   std::free(instance->lists);

@@ -50,6 +50,10 @@ struct Options {
       "cpu", cl::init("native"), cl::value_desc("NAME"), cl::cat(category),
       cl::desc("The processor: native (this one) or a name that LLVM knows. "
                "Example: --cpu=x86-64-v3")};
+  cl::opt<bool> fastMath{
+      "fast-math", cl::cat(category),
+      cl::desc("Let arithmetic be rearranged, which changes the rounding; the "
+               "library's signature says so. Example: --fast-math")};
   cl::opt<std::string> name{
       "name", cl::value_desc("NAME"), cl::cat(category),
       cl::desc("The program's name, as in NAME_get_api; default: the output's, "
@@ -159,6 +163,7 @@ int evox::runCompileTool(int argc, char **argv) {
   options.rng = flags.rng;
   options.target = flags.target;
   options.cpu = flags.cpu;
+  options.fastMath = flags.fastMath;
   options.name = flags.name;
   options.output = flags.output;
   options.header = flags.header;

@@ -291,6 +291,18 @@ class Program:
                 self._handle, name.encode(), callback, None))
             self._externals[name] = callback
 
+    def set_threads(self, threads):
+        """Lets calls use this many threads. An instance starts with one; the
+        results have the same bits at any number."""
+        if not isinstance(threads, int) or not 1 <= threads <= 1024:
+            raise errors.ArgumentError(
+                f"set_threads: expected a number from 1 to 1024, "
+                f"got {threads!r}")
+        with self._use("set_threads"):
+            self._check(self._api.set_executor(
+                self._handle, _abi.ParallelFn(), None, threads))
+        return self
+
     # --- the inside ----------------------------------------------------------
 
     @contextlib.contextmanager

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <numeric>
 #include <thread>
+#include <unistd.h>
 
 TEST(Api, Versions) {
   EXPECT_EQ(evox_get_api(EVOX_ABI_VERSION + 1), nullptr);
@@ -371,6 +372,24 @@ TEST(Executor, RunsTasks) {
   EXPECT_EQ(api().set_executor(i.handle, nullptr, nullptr, 0), EVOX_OK);
   i.call("parallel", {i64(1000)}, 1);
   EXPECT_EQ(used, 11);
+}
+
+TEST(Executor, HasThreadsOfItsOwn) {
+  Instance i;
+  for (int threads : {2, 3, 8, 1, 4}) {
+    EXPECT_EQ(api().set_executor(i.handle, nullptr, nullptr, threads), EVOX_OK);
+    for (int round = 0; round < 200; ++round) {
+      auto results = i.call("parallel", {i64(1000)}, 1);
+      auto squares = elements<int64_t>(results[0]);
+      for (int64_t j = 0; j < 64; ++j)
+        ASSERT_EQ(squares[size_t(j)], j * j);
+      if (round % 50 == 0) {
+        usleep(2000); // they sleep by now
+        EXPECT_FAILS(EVOX_ERROR_PROGRAM, i.tryCall("parallel", {i64(20)}), i,
+                     "parallel: task 20 failed");
+      }
+    }
+  }
 }
 
 TEST(Instances, AreIndependent) {

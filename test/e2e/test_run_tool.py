@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 
+import pytest
 import torch
 
 import evox_cases
@@ -44,6 +45,17 @@ def test_prints_what_python_reads(tools, pso_library, tmp_path):
     text = done.stdout.split(" = ")[1]
     assert torch.equal(torch.tensor(eval(text)), location)
     assert "float32 [100]" in done.stdout
+
+
+def test_threads_change_nothing(tools, pso_library):
+    best = "algorithm.population"
+    one, four = (run(tools, pso_library, "--seed", 3, "--threads", n,
+                     "--call", "init_step", "--call", "step:20",
+                     "--print", best).stdout for n in (1, 4))
+    assert one == four
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        run(tools, pso_library, "--threads", 0, "--call", "step")
+    assert "--threads: expected a number from 1 to 1024" in error.value.stderr
 
 
 def test_save_and_load(tools, pso_library, tmp_path):

@@ -32,6 +32,8 @@ on one instance:
 
   --seed N            seeds the generator, as torch.manual_seed(N) does
                         --seed 42
+  --threads N         lets calls use N threads; they change no bit of the results
+                        --threads 4 --call step:100
   --call NAME[:N]     calls an entry point without arguments, N times
                         --call init_step --call step:100
   --print NAME        prints a piece of state by its state_dict name
@@ -52,6 +54,7 @@ on one instance:
 struct Action {
   enum Kind {
     Seed = 256,
+    Threads,
     Call,
     Print,
     Save,
@@ -230,6 +233,9 @@ int Runner::run(const Action &action) {
   switch (action.kind) {
   case Action::Seed:
     return check(api->seed(instance, action.number));
+  case Action::Threads:
+    return check(api->set_executor(instance, nullptr, nullptr,
+                                   static_cast<int32_t>(action.number)));
   case Action::Call:
     return call(action.text, static_cast<int64_t>(action.number));
   case Action::Print:
@@ -256,6 +262,7 @@ int parse(int argc, char **argv, std::string &library,
           std::vector<Action> &actions) {
   const option options[] = {
       {"seed", required_argument, nullptr, Action::Seed},
+      {"threads", required_argument, nullptr, Action::Threads},
       {"call", required_argument, nullptr, Action::Call},
       {"print", required_argument, nullptr, Action::Print},
       {"save", required_argument, nullptr, Action::Save},
@@ -289,6 +296,12 @@ int parse(int argc, char **argv, std::string &library,
     case Action::Seed:
       if (!parseNumber(action.text, action.number))
         return failUsage("--seed: expected a whole number, got '" +
+                         action.text + "'");
+      break;
+    case Action::Threads:
+      if (action.text[0] == '-' || !parseNumber(action.text, action.number) ||
+          action.number < 1 || action.number > 1024)
+        return failUsage("--threads: expected a number from 1 to 1024, got '" +
                          action.text + "'");
       break;
     case Action::Call: {

@@ -13,6 +13,14 @@
 #include "mlir/Pass/Pass.h"
 
 namespace evox {
+/// On an `scf.for`: its iterations don't depend on each other.
+constexpr llvm::StringLiteral kParallelLoop = "evox.parallel";
+/// On the call of a function whose first argument counts tasks: they may run
+/// at once. The operand is their number.
+constexpr llvm::StringLiteral kParallelCall = "evox.parallel_call";
+/// On a function: the buffers that it is given don't overlap.
+constexpr llvm::StringLiteral kDistinctBuffers = "evox.distinct_buffers";
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "evox/Conversion/Passes.h.inc"

@@ -59,6 +59,60 @@ def EvoxLowerSums : Pass<"evox-lower-sums", "::mlir::func::FuncOp"> {
                         "The size of PyTorch's vectors">];
 }
 
+def EvoxLinalgToLoops : Pass<"evox-linalg-to-loops", "::mlir::func::FuncOp"> {
+  let summary = "linalg on buffers becomes scf loops that remember what is parallel";
+  let description = [{
+    As upstream's `convert-linalg-to-loops`. The loops over parallel dimensions
+    carry `evox.parallel`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def EvoxParallelizeLoops : Pass<"evox-parallelize-loops", "::mlir::ModuleOp"> {
+  let summary = "Parallel loops over the same rows become tiles, and tasks for threads";
+  let description = [{
+    Outermost loops that carry `evox.parallel`, count alike, and meet in no
+    element of another row, become one loop over tiles of rows, with the loops
+    one after the other inside, so that what one of them leaves in the cache
+    the next one finds there. What stands between them moves before or behind
+    them where memory lets it.
+
+    Where the work is worth it, by a count of the ops, the loop over tiles
+    becomes a function of its own, which `evox_rt_parallel` runs for ranges of
+    rows at once. Each row is computed as before, so the number of threads
+    changes no bit. Its buffers are known to be distinct, so LLVM needs no
+    checks of aliases. Draws of random numbers that the loops don't need are
+    one more task, which keeps their order.
+
+    Restrictions: the loops' bounds are constants. Loops that contain checks,
+    calls or draws stay as they are.
+  }];
+  let options = [
+    Option<"minTaskCost", "min-task-cost", "int64_t", "60000",
+           "The least work of a task, in units of some 0.1 ns">,
+    Option<"drawsAsTask", "draws-as-task", "bool", "true",
+           "Draws come one after the other and may be one task">,
+    Option<"tileBytes", "tile-bytes", "int64_t", "24576",
+           "What a tile of rows should take up in the cache">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def EvoxAllowFastMath : Pass<"evox-allow-fast-math", "::mlir::func::FuncOp"> {
+  let summary = "The program's arithmetic may be rearranged";
+  let description = [{
+    What `--fast-math` does: sums, differences, products and quotients of the
+    program get the flags `reassoc`, `contract`, `arcp` and `nsz`, so LLVM may
+    reorder them, fuse a product and a sum, and multiply by reciprocals. NaN
+    and infinities keep their meaning. The formulas that functions become
+    later, and the order of sums, stay as they are: they rely on each rounding.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def EvoxExpandMath : Pass<"evox-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Functions of numbers become formulas";
   let description = [{
@@ -73,6 +127,7 @@ def EvoxExpandMath : Pass<"evox-expand-math", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
 

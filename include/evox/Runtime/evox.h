@@ -135,6 +135,11 @@ typedef struct evox_api {
   /* --- the host --------------------------------------------------------- */
   evox_status (*set_external)(evox_instance *, const char *name,
                               evox_external_fn, void *user);
+  /* The threads that a call may use, `threads` of them: the host's executor, or,
+   * where it is null, threads of the instance's own (a child that the process
+   * forks has none of these: it must not go on with the instance). An instance
+   * starts with the caller's thread alone. Results have the same bits at any
+   * number of threads. */
   evox_status (*set_executor)(evox_instance *, evox_parallel_fn, void *user,
                               int32_t threads);
 } evox_api;

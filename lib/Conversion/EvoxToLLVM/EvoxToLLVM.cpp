@@ -207,6 +207,63 @@ struct LowerAssert : Pattern<AssertOp> {
   }
 };
 
+/// The values that a task needs go into a record on the stack, from which a
+/// function of the type that `evox_rt_parallel` calls takes them.
+struct LowerParallelCall : Pattern<func::CallOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(func::CallOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!op->hasAttr(kParallelCall))
+      return failure();
+    Location loc = op.getLoc();
+    SmallVector<Value> values = getTypeConverter()->promoteOperands(
+        loc, op.getOperands(), adaptor.getOperands(), rewriter);
+    Value context = values[0], count = values[1];
+    values.erase(values.begin() + 1);
+    auto type = LLVM::LLVMStructType::getLiteral(
+        rewriter.getContext(), llvm::to_vector(ValueRange(values).getTypes()));
+    auto module = op->getParentOfType<mlir::ModuleOp>();
+    std::string name = (op.getCallee() + ".task").str();
+    {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToEnd(module.getBody());
+      auto task = LLVM::LLVMFuncOp::create(
+          rewriter, loc, name,
+          LLVM::LLVMFunctionType::get(
+              LLVM::LLVMVoidType::get(rewriter.getContext()),
+              {runtime.ptr, runtime.i64}));
+      rewriter.setInsertionPointToStart(task.addEntryBlock(rewriter));
+      SmallVector<Value> operands;
+      for (auto [i, field] : llvm::enumerate(type.getBody())) {
+        Value at = LLVM::GEPOp::create(
+            rewriter, loc, runtime.ptr, type, task.getArgument(0),
+            ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(i)});
+        operands.push_back(LLVM::LoadOp::create(rewriter, loc, field, at));
+      }
+      operands.insert(operands.begin() + 1, task.getArgument(1));
+      LLVM::CallOp::create(rewriter, loc, TypeRange(), op.getCallee(),
+                           operands);
+      LLVM::ReturnOp::create(rewriter, loc, ValueRange());
+    }
+    Value record = runtime.allocate(rewriter, loc, type, 1);
+    runtime.begin(rewriter, loc, record);
+    for (auto [i, value] : llvm::enumerate(values))
+      LLVM::StoreOp::create(
+          rewriter, loc, value,
+          LLVM::GEPOp::create(
+              rewriter, loc, runtime.ptr, type, record,
+              ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(i)}));
+    Value task =
+        LLVM::AddressOfOp::create(rewriter, loc, runtime.ptr, name);
+    runtime.call(rewriter, loc, "evox_rt_parallel",
+                 {context, task, record, count});
+    runtime.end(rewriter, loc, record);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Lists. A list is its slot's number.
 //===----------------------------------------------------------------------===//
@@ -335,6 +392,15 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
     func.removeArgAttrsAttr();
     func.removeResAttrsAttr();
   }
+  SmallVector<EntryShape> tasks;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (!func->removeAttr(kDistinctBuffers))
+      continue;
+    EntryShape &shape = tasks.emplace_back();
+    shape.symbol = func.getSymName().str();
+    for (Type type : func.getArgumentTypes())
+      shape.args.push_back({EntryShape::Item::Arg, 0, type, false});
+  }
   addContext(module);
 
   LowerToLLVMOptions options(context);
@@ -358,7 +424,7 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
                                        /*benefit=*/2);
   populateMathToLibmConversionPatterns(patterns, /*benefit=*/1);
   patterns.add<LowerAlloc, LowerDealloc, LowerBoolLoad, LowerBoolStore,
-               LowerKernelCall, LowerAssert,
+               LowerKernelCall, LowerAssert, LowerParallelCall,
                LowerListAppend, LowerListSize, LowerListGet, LowerExpM1>(
       converter, runtime);
 
@@ -371,6 +437,8 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
   for (auto func : module.getOps<LLVM::LLVMFuncOp>())
     if (!func.isExternal())
       func.setLinkage(LLVM::Linkage::Internal);
+  for (const EntryShape &task : tasks)
+    annotateBuffers(module, task);
   for (const EntryShape &entry : entries) {
     annotateBuffers(module, entry);
     buildEntryWrapper(module, runtime, entry);

@@ -48,7 +48,8 @@ public:
   SumLowering(linalg::GenericOp op, unsigned vectorBytes)
       : op(op), builder(op), loc(op.getLoc()) {
     element = cast<MemRefType>(op.getDpsInits()[0].getType()).getElementType();
-    lanes = vectorBytes / std::max(element.getIntOrFloatBitWidth() / 8, 1u);
+    unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+    lanes = vectorBytes / std::max(bits / 8, 1u);
   }
 
   /// Fails, having made nothing, where this is no sum that PyTorch has.
@@ -697,6 +698,8 @@ void SumLowering::nest(ArrayRef<unsigned> dims,
     return body();
   forEach(constant(0), sizes[dims.front()], 1, [&](Value i) {
     index[dims.front()] = i;
+    if (auto loop = dyn_cast<scf::ForOp>(builder.getBlock()->getParentOp()))
+      loop->setAttr(evox::kParallelLoop, builder.getUnitAttr());
     nest(dims.drop_front(), body);
   });
 }

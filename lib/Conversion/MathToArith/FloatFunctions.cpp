@@ -9,12 +9,14 @@
 // Methods and coefficients are those of SLEEF (https://sleef.org, Boost
 // Software License 1.0), functions of 1.0 ulp for single precision, which
 // PyTorch's vectorized kernels call; docs/numerics.md says where these formulas
-// differ and how far PyTorch's results are. Nothing branches: LLVM vectorizes
-// what loops have of this.
+// differ and how far PyTorch's results are. On scalars nothing branches: LLVM
+// vectorizes what loops have of this.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Functions.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 #include <limits>
@@ -291,12 +293,21 @@ static Num pow(Num x, Num y) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// x = (n + offset) * unit + r.
+/// x = (n + offset) * unit + r, in f64.
 struct Angle {
   Num n; ///< Modulo 2^k for some k > 1.
-  Two r;
+  Num r;
 };
 } // namespace
+
+/// `x` in f64.
+static Num widen(Num x) {
+  Type wide = Maker::shaped(x.v.getType(), x.m->builder.getF64Type());
+  return {x.m, x.m->make<arith::ExtFOp>(wide, x.v)};
+}
+static Num narrow(Num x, Num like) {
+  return {x.m, x.m->make<arith::TruncFOp>(like.v.getType(), x.v)};
+}
 
 /// Reduces `x` by multiples of `unit`, pi or half of it. This takes f64 instead
 /// of SLEEF's three f32 parts of pi, which end at 125; PyTorch's results on
@@ -316,9 +327,7 @@ static Angle reduce(Num x, double unit, double offset) {
       {0x1.c9c882a000000p-29, 0x1.4fe13aa000000p-59, 0x1.e8fa9a6ee06dbp-87},
       {0x1.e13abe8000000p-67, 0x1.f534ddc000000p-96, 0x1.b6c52b3278872p-129}};
   const auto &table = unit == pi ? perPi : perHalfPi;
-  const Maker &m = *x.m;
-  Type wide = Maker::shaped(x.v.getType(), m.builder.getF64Type());
-  Num d{&m, m.make<arith::ExtFOp>(wide, x.v)};
+  Num d = widen(x);
   Bool large = x.abs() >= 0x1p52, huge = x.abs() >= 0x1p90;
   auto part = [&](unsigned i) {
     return d * select(huge, table[2][i],
@@ -331,44 +340,76 @@ static Angle reduce(Num x, double unit, double offset) {
   Num first = p0 - n;
   if (offset)
     first = first - offset;
-  Num r = (first + p1 + p2) * unit;
-  auto narrow = [&](Num value) {
-    return Num{&m, m.make<arith::TruncFOp>(x.v.getType(), value.v)};
-  };
-  Num hi = narrow(r);
-  Num back{&m, m.make<arith::ExtFOp>(wide, hi.v)};
-  return {narrow(n), {hi, narrow(r - back)}};
-}
-
-/// sin r for r up to pi / 2.
-static Num sineOf(Two r) {
-  Two s = square(r);
-  Num u =
-      horner(s.x, {2.6083159809786593541503e-06, -0.0001981069071916863322258,
-                   0.00833307858556509017944336});
-  Two t = quickAdd(u.same(-0.166666597127914428710938), u * s.x);
-  return mulTotal(r, quickAdd(u.same(1), mul(t, s)));
+  return {n, (first + p1 + p2) * unit};
 }
 
 /// The sign bit where `n` is odd.
-static Int oddSign(Num n) { return n.toInt() << 31; }
+static Int oddSign(Num n) { return n.toInt() << (n.width() - 1); }
+
+/// (-1)^n sin r, with x = (n + offset) pi + r: sin x, or -cos x with an offset
+/// of 1/2.
+///
+/// Up to 2^30, pi in two parts is enough, as each fma rounds but once. Vectors
+/// branch: what lies beyond hardly ever comes. All is in f64 and rounded at the
+/// end; the polynomial is within 2^-33 of the sine.
+static Num sineOfReduced(Num x, double offset) {
+  const Maker &m = *x.m;
+  Num d = widen(x);
+  Num h = offset ? fma(d, 1 / pi, d.same(-offset)) : d * (1 / pi);
+  constexpr double shift = 0x1.8p52; // has units in its last place
+  Num shifted = h + shift;
+  Num q = shifted - shift;
+  if (offset)
+    q = q + offset;
+  Num r = fma(q, -0x1.921fb54442d18p+1, d);
+  r = fma(q, -0x1.1a62633145c07p-53, r);
+  Int odd = shifted.bits() << 63;
+
+  Bool large = x.abs() >= 0x1p30;
+  auto exact = [&] {
+    Angle a = reduce(x, pi, offset);
+    return std::pair(a.r, oddSign(a.n));
+  };
+  if (isa<VectorType>(x.v.getType())) {
+    Value any = m.make<vector::ReductionOp>(vector::CombiningKind::OR, large.v);
+    auto branch = scf::IfOp::create(m.builder, m.loc,
+                                    TypeRange{r.v.getType(), odd.v.getType()},
+                                    any, /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(m.builder);
+      m.builder.setInsertionPointToStart(branch.thenBlock());
+      auto [exactR, exactOdd] = exact();
+      scf::YieldOp::create(m.builder, m.loc,
+                           ValueRange{exactR.v, exactOdd.v});
+      m.builder.setInsertionPointToStart(branch.elseBlock());
+      scf::YieldOp::create(m.builder, m.loc, ValueRange{r.v, odd.v});
+    }
+    r.v = branch.getResult(0);
+    odd.v = branch.getResult(1);
+  } else {
+    auto [exactR, exactOdd] = exact();
+    r = select(large, exactR, r);
+    odd = select(large, exactOdd, odd);
+  }
+  Num s = r * r;
+  Num u = horner(s, {-0x1.9db1ca1e210dcp-26, 0x1.7196916e492b6p-19,
+                     -0x1.a01905b9e4733p-13, 0x1.11110fdaaeedap-7,
+                     -0x1.5555555460527p-3});
+  Num y = fma(r * s, u, r);
+  return narrow(fromBits(y.bits() ^ odd, y), x);
+}
 
 static Num sin(Num x) {
-  Angle a = reduce(x, pi, 0);
-  Num y = sineOf(a.r);
-  return select(x == 0.0, x, fromBits(y.bits() ^ oddSign(a.n), y));
+  return select(x == 0.0, x, sineOfReduced(x, 0));
 }
 
-static Num cos(Num x) {
-  Angle a = reduce(x, pi, 0.5);
-  Num y = sineOf(a.r);
-  return -fromBits(y.bits() ^ oddSign(a.n), y);
-}
+static Num cos(Num x) { return -sineOfReduced(x, 0.5); }
 
 static Num tan(Num x) {
   Angle a = reduce(x, pi / 2, 0);
-  Int flip = oddSign(a.n);
-  Two r{fromBits(a.r.x.bits() ^ flip, x), fromBits(a.r.y.bits() ^ flip, x)};
+  Int flip = oddSign(narrow(a.n, x));
+  Num hi = narrow(a.r, x), lo = narrow(a.r - widen(hi), x);
+  Two r{fromBits(hi.bits() ^ flip, x), fromBits(lo.bits() ^ flip, x)};
   Two s = normalize(square(r));
   Num u =
       horner(s.x, {0.00446636462584137916564941, -8.3920182078145444393158e-05,

@@ -8,6 +8,7 @@
 
 #include "evox/Dialect/Evox/Transforms/Passes.h"
 #include "evox/Dialect/Evox/Transforms/StateLayout.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -69,6 +70,24 @@ private:
 };
 
 } // namespace
+
+/// Zeros that several sums start from: one tensor each.
+static void copyFills(mlir::ModuleOp module) {
+  SmallVector<linalg::FillOp> fills;
+  module.walk([&](linalg::FillOp op) { fills.push_back(op); });
+  for (linalg::FillOp op : fills) {
+    if (!op.getInputs()[0].getDefiningOp<arith::ConstantOp>() ||
+        !op.getOutputs()[0].getDefiningOp<tensor::EmptyOp>())
+      continue;
+    for (OpOperand &use : llvm::make_early_inc_range(op->getUses())) {
+      auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
+      if (!user || !user.isDpsInit(&use) || op->hasOneUse())
+        continue;
+      OpBuilder builder(user);
+      use.set(builder.clone(*op)->getResult(0));
+    }
+  }
+}
 
 /// `value` in a buffer that nothing else uses, so that it can be handed over.
 /// The result of an op that writes into a new destination has one already.
@@ -254,6 +273,7 @@ struct AddDestinationsPass
     FailureOr<StateLayout> layout = StateLayout::get(getOperation());
     if (failed(layout))
       return signalPassFailure();
+    copyFills(getOperation());
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (func->hasAttr(attr::kEntry) && !func.isExternal())
         Entry(func, *layout).run();

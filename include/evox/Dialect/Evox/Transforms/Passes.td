@@ -81,6 +81,9 @@ def EvoxAddDestinations : Pass<"evox-add-destinations", "::mlir::ModuleOp"> {
     is no result any more, nor are the generator and lists, which live in the
     instance.
 
+    Sums that start from the same zeros get zeros of their own, which would be
+    copied else.
+
     Slots that trade values (`a, b = b, a`) are ordered such that each is read
     before it is overwritten, with a copy where there is a cycle.
   }];

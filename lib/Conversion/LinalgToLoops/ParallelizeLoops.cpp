@@ -1,0 +1,573 @@
+//===- ParallelizeLoops.cpp - Tiles of rows, and tasks for threads ------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Conversion/Passes.h"
+#include "evox/Dialect/Evox/IR/EvoxDialect.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace evox {
+#define GEN_PASS_DEF_EVOXPARALLELIZELOOPS
+#include "evox/Conversion/Passes.h.inc"
+} // namespace evox
+
+using namespace mlir;
+using namespace evox;
+
+namespace {
+
+/// Rows of a tile come in multiples of this, for the vectors of loops over
+/// rows alone.
+constexpr int64_t kRows = 16;
+constexpr int64_t kMostTasks = 64;
+/// Below this many bytes all is in the cache anyway.
+constexpr int64_t kCacheBytes = 256 * 1024;
+/// A draw, in units of cost.
+constexpr double kDrawCost = 2;
+
+//===----------------------------------------------------------------------===//
+// What ops read and write
+//===----------------------------------------------------------------------===//
+
+struct Access {
+  Value root;
+  bool write;
+  /// Of one element, or of a vector along the last index; empty where it may
+  /// be any part of the buffer.
+  SmallVector<Value, 4> indices;
+  bool isVector = false;
+};
+
+Value rootOf(Value memref) {
+  while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
+    memref = view.getViewSource();
+  return memref;
+}
+
+/// Memory of its own: two such roots don't overlap.
+bool isIdentified(Value root) {
+  if (auto argument = dyn_cast<BlockArgument>(root)) {
+    auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    return func && func.isPublic();
+  }
+  return isa_and_nonnull<memref::AllocOp, memref::AllocaOp,
+                         memref::GetGlobalOp>(root.getDefiningOp());
+}
+
+bool isDraw(Operation *op) {
+  auto call = dyn_cast<KernelCallOp>(op);
+  return call && call.getEffects() && !call.getExternal() &&
+         call.getKernel().starts_with("random_");
+}
+
+/// Collects what `op` and all in it do to memory that is not its own. False if
+/// it does more than that.
+bool collect(Operation *op, SmallVectorImpl<Access> &accesses) {
+  auto add = [&](Value memref, bool write, ValueRange indices = {},
+                 bool isVector = false) {
+    Value root = rootOf(memref);
+    if (op->isAncestor(root.getParentRegion()->getParentOp()))
+      return;
+    Access &access = accesses.emplace_back(Access{root, write, {}, isVector});
+    if (root == memref)
+      access.indices.assign(indices.begin(), indices.end());
+  };
+  WalkResult result = op->walk([&](Operation *inner) {
+    if (auto load = dyn_cast<memref::LoadOp>(inner)) {
+      add(load.getMemRef(), false, load.getIndices());
+    } else if (auto store = dyn_cast<memref::StoreOp>(inner)) {
+      add(store.getMemRef(), true, store.getIndices());
+    } else if (auto load = dyn_cast<vector::LoadOp>(inner)) {
+      add(load.getBase(), false, load.getIndices(), true);
+    } else if (auto store = dyn_cast<vector::StoreOp>(inner)) {
+      add(store.getBase(), true, store.getIndices(), true);
+    } else if (auto copy = dyn_cast<memref::CopyOp>(inner)) {
+      add(copy.getSource(), false);
+      add(copy.getTarget(), true);
+    } else if (auto call = dyn_cast<KernelCallOp>(inner)) {
+      if (call.getEffects() && !(inner == op && isDraw(op)))
+        return WalkResult::interrupt();
+      for (Value input : call.getInputs())
+        add(input, false);
+      for (Value output : call.getOutputs())
+        add(output, true);
+    } else if (isa<memref::AllocOp, memref::AllocaOp>(inner)) {
+      if (inner == op)
+        return WalkResult::interrupt();
+    } else if (auto dealloc = dyn_cast<memref::DeallocOp>(inner)) {
+      add(dealloc.getMemref(), true);
+    } else if (!inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() &&
+               !isMemoryEffectFree(inner)) {
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return !result.wasInterrupted();
+}
+
+/// `index` is `row` plus a constant: which?
+std::optional<int64_t> offsetFrom(Value index, Value row) {
+  if (index == row)
+    return 0;
+  if (auto apply = index.getDefiningOp<affine::AffineApplyOp>()) {
+    AffineMap map = apply.getAffineMap();
+    auto sum = dyn_cast<AffineBinaryOpExpr>(map.getResult(0));
+    if (apply.getNumOperands() != 1 || apply.getOperand(0) != row || !sum ||
+        sum.getKind() != AffineExprKind::Add ||
+        !isa<AffineDimExpr, AffineSymbolExpr>(sum.getLHS()))
+      return std::nullopt;
+    if (auto constant = dyn_cast<AffineConstantExpr>(sum.getRHS()))
+      return constant.getValue();
+    return std::nullopt;
+  }
+  if (auto sum = index.getDefiningOp<arith::AddIOp>())
+    if (sum.getLhs() == row)
+      return getConstantIntValue(sum.getRhs());
+  return std::nullopt;
+}
+
+/// May `a`, in row `rowA` of one loop, and `b`, in another row of another loop,
+/// be the same element, of which one is written? Without rows: in any.
+bool conflict(const Access &a, const Access &b, Value rowA = {},
+              Value rowB = {}) {
+  if (!a.write && !b.write)
+    return false;
+  if (a.root != b.root)
+    return !isIdentified(a.root) || !isIdentified(b.root);
+  if (!rowA || a.indices.size() != b.indices.size())
+    return true;
+  size_t rank = a.indices.size() - ((a.isVector || b.isVector) &&
+                                    !a.indices.empty());
+  for (size_t d = 0; d < rank; ++d) {
+    std::optional<int64_t> x = offsetFrom(a.indices[d], rowA);
+    if (x && x == offsetFrom(b.indices[d], rowB))
+      return false;
+  }
+  return true;
+}
+
+bool conflict(ArrayRef<Access> as, ArrayRef<Access> bs, Value rowA = {},
+              Value rowB = {}) {
+  return llvm::any_of(as, [&](const Access &a) {
+    return llvm::any_of(
+        bs, [&](const Access &b) { return conflict(a, b, rowA, rowB); });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// What ops cost
+//===----------------------------------------------------------------------===//
+
+/// In units of some 0.1 ns.
+double costOf(Block &block) {
+  double cost = 0;
+  bool innermost = true;
+  for (Operation &op : block)
+    innermost &= op.getNumRegions() == 0;
+  for (Operation &op : block) {
+    if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      std::optional<APInt> trips = loop.getStaticTripCount();
+      cost += (trips ? double(trips->getZExtValue()) : 8.0) *
+              costOf(*loop.getBody());
+      continue;
+    }
+    if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      // What hardly ever happens comes first, in formulas of functions.
+      if (branch.elseBlock())
+        cost += costOf(*branch.elseBlock());
+      else
+        cost += costOf(*branch.thenBlock());
+      continue;
+    }
+    double width = 1;
+    for (Type type : op.getResultTypes())
+      if (auto vector = dyn_cast<VectorType>(type))
+        width = vector.getNumElements() / 4.0;
+    // LLVM makes vectors of innermost loops.
+    cost += width > 1 ? width : innermost ? 0.125 : 1;
+  }
+  return cost;
+}
+
+int64_t tripsOf(scf::ForOp loop) {
+  return loop.getStaticTripCount()->getSExtValue();
+}
+
+//===----------------------------------------------------------------------===//
+// Groups of loops
+//===----------------------------------------------------------------------===//
+
+struct Member {
+  scf::ForOp loop;
+  SmallVector<Access> accesses;
+};
+struct Other {
+  Operation *op;
+  SmallVector<Access> accesses;
+};
+
+class Grouping {
+public:
+  Grouping(func::FuncOp func, const EvoxParallelizeLoopsOptions &options,
+           SymbolTable &symbols, unsigned &counter)
+      : func(func), options(options), symbols(symbols), counter(counter) {}
+  void run(Block &block);
+
+private:
+  void visit(Operation *op);
+  bool join(scf::ForOp loop);
+  bool hoist(Operation *op, ArrayRef<Access> accesses, bool isAlloc);
+  bool isAvailable(Operation *op);
+  void postpone(Operation *op, SmallVector<Access> accesses) {
+    pending.push_back({op, std::move(accesses)});
+    pendingOps.insert(op);
+  }
+  bool meetsPending(ArrayRef<Access> accesses) {
+    return llvm::any_of(pending, [&](const Other &other) {
+      return conflict(other.accesses, accesses);
+    });
+  }
+  void close();
+  int64_t rowBytes();
+  void emitRows(OpBuilder &builder, Location loc, IRMapping &mapping, Value from,
+                Value to, int64_t tile, bool exact);
+  void outline(int64_t rowsPerTask, int64_t tile);
+
+  func::FuncOp func;
+  EvoxParallelizeLoopsOptions options;
+  SymbolTable &symbols;
+  unsigned &counter;
+
+  SmallVector<Member> members;
+  SmallVector<Other> draws;
+  SmallVector<Other> pending;
+  DenseSet<Operation *> pendingOps;
+};
+
+/// A loop that can be taken apart by rows.
+bool isCandidate(Operation *op) {
+  auto loop = dyn_cast<scf::ForOp>(op);
+  return loop && loop->hasAttr(kParallelLoop) && loop.getNumResults() == 0 &&
+         getConstantIntValue(loop.getLowerBound()) == 0 &&
+         getConstantIntValue(loop.getStep()) == 1 &&
+         getConstantIntValue(loop.getUpperBound()).value_or(0) > 1;
+}
+
+} // namespace
+
+/// Does all that `op` uses exist before the group?
+bool Grouping::isAvailable(Operation *op) {
+  bool available = true;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      available &= !pendingOps.contains(operand.getDefiningOp());
+  });
+  return available;
+}
+
+bool Grouping::join(scf::ForOp loop) {
+  SmallVector<Access> accesses;
+  if (!collect(loop, accesses))
+    return false;
+  if (!members.empty()) {
+    Value row = loop.getInductionVar();
+    bool fits = tripsOf(loop) == tripsOf(members.front().loop) &&
+                isAvailable(loop) && !meetsPending(accesses) &&
+                llvm::none_of(draws, [&](const Other &draw) {
+                  return conflict(draw.accesses, accesses);
+                }) &&
+                llvm::none_of(members, [&](Member &member) {
+                  return conflict(member.accesses, accesses,
+                                  member.loop.getInductionVar(), row);
+                });
+    if (!fits && tripsOf(loop) * costOf(*loop.getBody()) < options.minTaskCost) {
+      // Too small for a group of its own: what comes behind it may fit.
+      postpone(loop, std::move(accesses));
+      return true;
+    }
+    if (!fits)
+      close();
+  }
+  members.push_back({loop, std::move(accesses)});
+  return true;
+}
+
+/// Moves `op` before the group, where nothing hinders it.
+bool Grouping::hoist(Operation *op, ArrayRef<Access> accesses, bool isAlloc) {
+  if (!isAvailable(op))
+    return false;
+  if (!isAlloc) {
+    if (meetsPending(accesses))
+      return false;
+    for (const Other &draw : draws)
+      if (conflict(draw.accesses, accesses))
+        return false;
+    for (const Member &member : members)
+      if (conflict(member.accesses, accesses))
+        return false;
+  }
+  op->moveBefore(members.front().loop);
+  return true;
+}
+
+void Grouping::visit(Operation *op) {
+  if (isCandidate(op) && join(cast<scf::ForOp>(op)))
+    return;
+  auto enter = [&] {
+    close();
+    if (!isCandidate(op))
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          Grouping(func, options, symbols, counter).run(block);
+  };
+  if (members.empty() || op->hasTrait<OpTrait::IsTerminator>())
+    return enter();
+  bool hasLoops = false;
+  op->walk([&](scf::ForOp loop) { hasLoops |= isCandidate(loop); });
+  if (hasLoops)
+    return enter();
+
+  SmallVector<Access> accesses;
+  if (isDraw(op)) {
+    if (!options.drawsAsTask || !collect(op, accesses) || !isAvailable(op) || meetsPending(accesses) ||
+        llvm::any_of(members, [&](Member &member) {
+          return conflict(member.accesses, accesses);
+        }))
+      return enter();
+    draws.push_back({op, std::move(accesses)});
+    return;
+  }
+  bool isAlloc = isa<memref::AllocOp, memref::AllocaOp>(op);
+  if (isAlloc || isMemoryEffectFree(op)) {
+    if (!hoist(op, {}, /*isAlloc=*/true))
+      postpone(op, {});
+    return;
+  }
+  if (!collect(op, accesses))
+    return enter();
+  if (!hoist(op, accesses, /*isAlloc=*/false))
+    postpone(op, std::move(accesses));
+}
+
+void Grouping::run(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(block))
+    visit(&op);
+  close();
+}
+
+/// The bytes of all buffers that the group goes through, per row.
+int64_t Grouping::rowBytes() {
+  DenseSet<Value> roots;
+  int64_t rows = tripsOf(members.front().loop), bytes = 0;
+  for (Member &member : members)
+    for (Access &access : member.accesses) {
+      auto type = dyn_cast<MemRefType>(access.root.getType());
+      if (!type || !type.hasStaticShape() || type.getNumElements() < rows ||
+          !type.getElementType().isIntOrFloat() ||
+          !roots.insert(access.root).second)
+        continue;
+      bytes += type.getNumElements() / rows *
+               llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    }
+  return std::max<int64_t>(bytes, 1);
+}
+
+void Grouping::close() {
+  llvm::scope_exit clear([&] {
+    members.clear();
+    draws.clear();
+    pending.clear();
+    pendingOps.clear();
+  });
+  if (members.empty())
+    return;
+  int64_t rows = tripsOf(members.front().loop), bytes = rowBytes();
+  double loops = 0, drawn = 0;
+  for (Member &member : members)
+    loops += rows * costOf(*member.loop.getBody());
+  for (Other &draw : draws)
+    for (Value output : cast<KernelCallOp>(draw.op).getOutputs())
+      if (auto type = dyn_cast<MemRefType>(output.getType());
+          type && type.hasStaticShape())
+        drawn += kDrawCost * type.getNumElements();
+
+  // Memory takes its time too.
+  loops = std::max(loops, double(rows) * bytes);
+  auto tasks = static_cast<int64_t>(
+      std::min<double>(loops / options.minTaskCost, kMostTasks));
+  int64_t perTask = llvm::divideCeil(rows, std::max<int64_t>(tasks, 1));
+  int64_t tile = std::max<int64_t>(options.tileBytes / bytes / kRows, 1) * kRows;
+  perTask = llvm::alignTo(perTask, kRows);
+  tile = std::min(tile, perTask);
+  perTask = llvm::alignTo(perTask, tile);
+  bool parallel = perTask < rows ||
+                  (tasks >= 1 && drawn >= options.minTaskCost && perTask >= rows);
+  if (parallel)
+    return outline(std::min(perTask, rows), tile);
+  if (members.size() < 2 || rows * bytes < kCacheBytes || tile >= rows)
+    return;
+  OpBuilder builder(members.front().loop);
+  IRMapping none;
+  emitRows(builder, members.front().loop.getLoc(), none,
+           members.front().loop.getLowerBound(),
+           members.front().loop.getUpperBound(), tile, rows % tile == 0);
+  for (Member &member : members)
+    member.loop.erase();
+}
+
+/// The loops, one after the other, for the rows in [from, to), tile by tile.
+void Grouping::emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
+                        Value from, Value to, int64_t tile, bool exact) {
+  auto emit = [&](Value first, Value last) {
+    for (Member &member : members) {
+      IRMapping inner(mapping);
+      auto loop = cast<scf::ForOp>(builder.clone(*member.loop, inner));
+      loop.setLowerBound(first);
+      loop.setUpperBound(last);
+    }
+  };
+  if (members.size() == 1)
+    return emit(from, to);
+  Value step = arith::ConstantIndexOp::create(builder, loc, tile);
+  auto tiles = scf::ForOp::create(builder, loc, from, to, step);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(tiles.getBody());
+  Value first = tiles.getInductionVar();
+  Value last = arith::AddIOp::create(builder, loc, first, step);
+  if (!exact)
+    last = arith::MinUIOp::create(builder, loc, last, to);
+  emit(first, last);
+}
+
+/// Makes the loops, and the draws, a function that computes one task.
+void Grouping::outline(int64_t rowsPerTask, int64_t tile) {
+  scf::ForOp first = members.front().loop;
+  Location loc = first.getLoc();
+  int64_t rows = tripsOf(first), offset = draws.empty() ? 0 : 1;
+  int64_t tasks = llvm::divideCeil(rows, rowsPerTask) + offset;
+  OpBuilder builder(first);
+
+  // What comes from outside; constants and views are made anew inside.
+  llvm::SetVector<Value> used;
+  for (Member &member : members) {
+    getUsedValuesDefinedAbove(member.loop.getRegion(), used);
+    used.insert(member.loop.getLowerBound());
+    used.insert(member.loop.getUpperBound());
+    used.insert(member.loop.getStep());
+  }
+  for (Other &draw : draws)
+    used.insert(draw.op->operand_begin(), draw.op->operand_end());
+  llvm::SetVector<Operation *> remade;
+  llvm::SetVector<Value> captured;
+  std::function<void(Value)> visit = [&](Value value) {
+    Operation *op = value.getDefiningOp();
+    bool remake = op && op->getNumRegions() == 0 &&
+                  (op->hasTrait<OpTrait::ConstantLike>() ||
+                   isa<memref::GetGlobalOp, affine::AffineApplyOp>(op) ||
+                   (isa<ViewLikeOpInterface>(op) &&
+                    isa<MemRefType>(value.getType())));
+    if (!remake) {
+      captured.insert(value);
+      return;
+    }
+    for (Value operand : op->getOperands())
+      visit(operand);
+    remade.insert(op);
+  };
+  for (Value value : used)
+    visit(value);
+
+  SmallVector<Type> types{builder.getIndexType()};
+  llvm::append_range(types, ValueRange(captured.getArrayRef()).getTypes());
+  auto task = func::FuncOp::create(
+      loc, (func.getSymName() + ".rows" + Twine(counter++)).str(),
+      builder.getFunctionType(types, {}));
+  task.setPrivate();
+  bool distinct = llvm::all_of(captured, [&](Value value) {
+    return !isa<BaseMemRefType>(value.getType()) || isIdentified(value);
+  });
+  if (distinct)
+    task->setAttr(kDistinctBuffers, builder.getUnitAttr());
+  symbols.insert(task, std::next(Block::iterator(func)));
+
+  OpBuilder inner = OpBuilder::atBlockEnd(task.addEntryBlock());
+  IRMapping mapping;
+  for (auto [value, argument] :
+       llvm::zip_equal(captured, task.getArguments().drop_front()))
+    mapping.map(value, argument);
+  for (Operation *op : remade)
+    inner.clone(*op, mapping);
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(inner, loc, value);
+  };
+  Value number = task.getArgument(0);
+  scf::IfOp branch;
+  if (offset) {
+    // The longest of the tasks comes first.
+    Value isDraw = arith::CmpIOp::create(
+        inner, loc, arith::CmpIPredicate::eq, number, constant(0));
+    branch = scf::IfOp::create(inner, loc, isDraw, /*withElseRegion=*/true);
+    inner.setInsertionPointToStart(branch.thenBlock());
+    for (Other &draw : draws)
+      inner.clone(*draw.op, mapping);
+    inner.setInsertionPointToStart(branch.elseBlock());
+    number = arith::SubIOp::create(inner, loc, number, constant(1));
+  }
+  bool even = rows % rowsPerTask == 0;
+  Value size = constant(rowsPerTask);
+  Value from = arith::MulIOp::create(inner, loc, number, size);
+  Value to = arith::AddIOp::create(inner, loc, from, size);
+  if (!even)
+    to = arith::MinUIOp::create(inner, loc, to, constant(rows));
+  emitRows(inner, loc, mapping, from, to, tile,
+           rowsPerTask % tile == 0 && rows % tile == 0);
+  inner.setInsertionPointToEnd(&task.getBody().front());
+  func::ReturnOp::create(inner, loc);
+
+  SmallVector<Value> operands{
+      arith::ConstantIndexOp::create(builder, loc, tasks)};
+  llvm::append_range(operands, captured);
+  auto call = func::CallOp::create(builder, loc, task, operands);
+  call->setAttr(kParallelCall, builder.getUnitAttr());
+  for (Member &member : members)
+    member.loop.erase();
+  for (Other &draw : draws)
+    draw.op->erase();
+}
+
+namespace {
+struct ParallelizeLoopsPass
+    : evox::impl::EvoxParallelizeLoopsBase<ParallelizeLoopsPass> {
+  using EvoxParallelizeLoopsBase::EvoxParallelizeLoopsBase;
+  void runOnOperation() override {
+    mlir::ModuleOp module = getOperation();
+    SymbolTable symbols(module);
+    SmallVector<func::FuncOp> funcs;
+    for (auto func : module.getOps<func::FuncOp>())
+      if (!func.isExternal())
+        funcs.push_back(func);
+    for (func::FuncOp func : funcs) {
+      unsigned counter = 0;
+      EvoxParallelizeLoopsOptions options{minTaskCost, drawsAsTask, tileBytes};
+      for (Block &block : func.getBody())
+        Grouping(func, options, symbols, counter).run(block);
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,168 @@
+// RUN: evox-opt %s --evox-parallelize-loops=min-task-cost=1000 --canonicalize --split-input-file | FileCheck %s
+// RUN: evox-opt %s --evox-parallelize-loops=min-task-cost=1000000000 --split-input-file | FileCheck %s --check-prefix=SMALL
+
+// Two loops over the same rows, of which the second one reads what the first
+// one wrote in its row, are a task of some rows each. The buffer between them
+// and the store of a scalar move before them, its end behind them.
+
+// CHECK-LABEL: func.func @rows
+// CHECK-SAME:    %[[X:.*]]: memref<1000x8xf32>, %[[Y:.*]]: memref<1000x8xf32>, %[[S:.*]]: memref<f32>)
+// CHECK:         %[[A:.*]] = memref.alloc
+// CHECK:         memref.store %{{.*}}, %[[S]]
+// CHECK:         call @rows.rows0(%{{.*}}, %[[X]], %[[A]], %[[S]], %[[Y]]) {evox.parallel_call}
+// CHECK-NEXT:    memref.dealloc %[[A]]
+// CHECK-NEXT:    return
+
+// CHECK:       func.func private @rows.rows0(%[[I:.*]]: index, %{{.*}}: memref<1000x8xf32>, %[[B:.*]]: memref<1000x8xf32>, {{.*}}) attributes {evox.distinct_buffers}
+// CHECK:         %[[FROM:.*]] = arith.muli %[[I]], %[[SIZE:.*]] : index
+// CHECK:         %[[END:.*]] = arith.addi %[[FROM]], %[[SIZE]]
+// CHECK:         %[[TO:.*]] = arith.minui %[[END]], %c1000
+// CHECK:         scf.for %[[T:.*]] = %[[FROM]] to %[[TO]] step
+// CHECK:           %[[LAST:.*]] = arith.minui
+// CHECK:           scf.for %[[J:.*]] = %[[T]] to %[[LAST]] step %c1
+// CHECK:             memref.store %{{.*}}, %[[B]][%[[J]], %{{.*}}]
+// CHECK:           scf.for %[[K:.*]] = %[[T]] to %[[LAST]] step %c1
+// CHECK:             memref.load %[[B]][%[[K]], %{{.*}}]
+
+// SMALL-LABEL: func.func @rows
+// SMALL-NOT:     parallel_call
+func.func @rows(%x: memref<1000x8xf32>, %y: memref<1000x8xf32>, %s: memref<f32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %c1000 = arith.constant 1000 : index
+  %f = arith.constant 2.0 : f32
+  %a = memref.alloc() : memref<1000x8xf32>
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %v = memref.load %x[%i, %j] : memref<1000x8xf32>
+      %w = arith.mulf %v, %v : f32
+      memref.store %w, %a[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  memref.store %f, %s[] : memref<f32>
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %v = memref.load %a[%i, %j] : memref<1000x8xf32>
+      %u = memref.load %s[] : memref<f32>
+      %w = arith.mulf %v, %u : f32
+      memref.store %w, %y[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  memref.dealloc %a : memref<1000x8xf32>
+  return
+}
+
+// -----
+
+// The second loop reads another row, and the third one what comes of a loop
+// that is not parallel: they stay apart.
+
+// CHECK-LABEL: func.func @apart
+// CHECK:         call @apart.rows0
+// CHECK:         call @apart.rows1
+// CHECK:         scf.for
+// CHECK:         call @apart.rows2
+// CHECK:         return
+func.func @apart(%x: memref<1000x8xf32>, %y: memref<1000x8xf32>, %s: memref<f32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %c999 = arith.constant 999 : index
+  %c1000 = arith.constant 1000 : index
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %v = memref.load %x[%i, %j] : memref<1000x8xf32>
+      %w = arith.mulf %v, %v : f32
+      memref.store %w, %x[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %k = arith.subi %c999, %i : index
+      %v = memref.load %x[%k, %j] : memref<1000x8xf32>
+      memref.store %v, %y[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  scf.for %i = %c0 to %c1000 step %c1 {
+    %v = memref.load %y[%i, %c0] : memref<1000x8xf32>
+    %u = memref.load %s[] : memref<f32>
+    %w = arith.addf %v, %u : f32
+    memref.store %w, %s[] : memref<f32>
+  }
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %v = memref.load %y[%i, %j] : memref<1000x8xf32>
+      %u = memref.load %s[] : memref<f32>
+      %w = arith.mulf %v, %u : f32
+      memref.store %w, %y[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  return
+}
+
+// -----
+
+// Draws that the loop does not need are the first task, in their order.
+
+// CHECK-LABEL: func.func @draws
+// CHECK:         call @draws.rows0
+// CHECK-NOT:     evox.kernel_call
+// CHECK:         return
+// CHECK:       func.func private @draws.rows0(%[[I:.*]]: index
+// CHECK:         %[[FIRST:.*]] = arith.cmpi eq, %[[I]], %c0
+// CHECK:         scf.if %[[FIRST]] {
+// CHECK:           evox.kernel_call "random_uniform"() outs(%[[U:.*]])
+// CHECK:           evox.kernel_call "random_normal"() outs(%[[V:.*]])
+// CHECK:         } else {
+// CHECK:           arith.subi %[[I]], %c1
+// CHECK:           scf.for
+func.func @draws(%x: memref<1000x8xf32>, %u: memref<1000x8xf32>, %v: memref<1000x8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %c1000 = arith.constant 1000 : index
+  %zero = arith.constant 0.0 : f64
+  %one = arith.constant 1.0 : f64
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %a = memref.load %x[%i, %j] : memref<1000x8xf32>
+      %b = arith.mulf %a, %a : f32
+      memref.store %b, %x[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  evox.kernel_call "random_uniform"() outs(%u) scalars(%zero, %one) {effects} : () outs(memref<1000x8xf32>) scalars(f64, f64)
+  evox.kernel_call "random_normal"() outs(%v) scalars(%zero, %one) {effects} : () outs(memref<1000x8xf32>) scalars(f64, f64)
+  return
+}
+
+// -----
+
+// A check stands where it is, with what it guards behind it.
+
+// CHECK-LABEL: func.func @guarded
+// CHECK:         call @guarded.rows0
+// CHECK:         evox.assert
+// CHECK:         call @guarded.rows1
+func.func @guarded(%x: memref<1000x8xf32>, %n: memref<1000xindex>, %ok: i1) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %c1000 = arith.constant 1000 : index
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %a = memref.load %x[%i, %j] : memref<1000x8xf32>
+      %b = arith.mulf %a, %a : f32
+      memref.store %b, %x[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  evox.assert %ok, "out of bounds"
+  scf.for %i = %c0 to %c1000 step %c1 {
+    scf.for %j = %c0 to %c8 step %c1 {
+      %a = memref.load %x[%i, %j] : memref<1000x8xf32>
+      %b = arith.addf %a, %a : f32
+      memref.store %b, %x[%i, %j] : memref<1000x8xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  return
+}
