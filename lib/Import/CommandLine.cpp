@@ -29,6 +29,11 @@ struct Options {
       "dynamic", cl::desc("Leaves dimensions of an argument open; may be given again. "
                           "Negative ones count from the end. Example: --dynamic=forward.x:0,2"),
       cl::value_desc("METHOD.ARG:DIMS"), cl::cat(category)};
+  cl::list<std::string> externals{
+      "external", cl::desc("The host supplies this method at run time: it returns these types, "
+                           "whose sizes ? the host decides. May be given again. "
+                           "Example: --external=\"problem.load:(float32[?,4],bool)\""),
+      cl::value_desc("NAME:TYPES"), cl::cat(category)};
   cl::list<std::string> transforms{
       "transform", cl::desc("Export use_state and vmap of a method; --input gives the types of "
                             "NAME's arguments without the state. May be given again. "
@@ -80,6 +85,15 @@ evox::ImportOptions evox::importOptions() {
       exit(1);
     }
     result.dynamic[method.str()].push_back(std::move(open));
+  }
+  for (StringRef given : options->externals) {
+    auto [name, types] = given.split(':');
+    if (name.trim().empty() || types.trim().empty()) {
+      errs() << "error: --external '" << given
+             << "': expected NAME:TYPES, such as problem.evaluate:float32[8]\n";
+      exit(1);
+    }
+    result.externals[name.trim().str()] = types.str();
   }
   result.transforms.assign(options->transforms.begin(), options->transforms.end());
   result.unrollLimit = options->unroll;

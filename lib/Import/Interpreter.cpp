@@ -229,6 +229,9 @@ Py Interpreter::callMethod(const Py &object, const std::string &name,
   auto method = object.object->object->methods.find(name);
   if (method == object.object->object->methods.end())
     fail("module '" + object.object->path + "' has no method '" + name + "'");
+  std::string external = externalName(*object.object, name);
+  if (!external.empty())
+    return callExternal(external, *method->second, std::move(args));
   args.insert(args.begin(), object);
   return callFunction(*method->second, std::move(args));
 }

@@ -87,6 +87,10 @@ public:
   Py callFunction(script::Function &fn, std::vector<Py> args);
   Py callMethod(const Py &object, const std::string &name,
                    std::vector<Py> args);
+  /// The name under which the host supplies a method of `object`; empty where
+  /// it is an ordinary one.
+  std::string externalName(const Instance &object, const std::string &method);
+  Py callExternal(const std::string &name, script::Function &fn, std::vector<Py> args);
   /// Calls an op by name, for builders that are made of others.
   Results callOp(const std::string &name, std::vector<Py> args,
                  const std::vector<std::string> &argNames = {});

@@ -242,7 +242,7 @@ void ModuleImporter::importEntry(const std::string &method, int phase) {
   if (!in.problems.empty())
     return;
 
-  EntryResults results = flattenResult(result);
+  EntryResults results = flatten(in, result);
   State after = snapshot(before);
   if (wanted.any())
     return;

@@ -54,26 +54,51 @@ struct Widening {
   bool join(const Widening &other);
 };
 
+/// Reads types as the command line writes them: `float32[8,?]`, `int`, `None`,
+/// `(a, b)`, `[a, b]`, `{"k": a}`.
+class TypeReader {
+public:
+  TypeReader(Interpreter &in, bool withNumbers) : in(in), withNumbers(withNumbers) {}
+  virtual ~TypeReader() = default;
+  /// Takes one type off the front of `text`.
+  Py read(llvm::StringRef &text, const std::string &name, llvm::raw_ostream &json);
+  std::vector<std::string> names, dtypes;
+
+protected:
+  /// The value of one tensor; a number is one of no dimensions.
+  virtual mlir::Value leaf(mlir::RankedTensorType type, DType dtype,
+                           const std::string &name, bool isNumber) = 0;
+  [[noreturn]] virtual void bad(const std::string &name, const std::string &why) = 0;
+  Interpreter &in;
+
+private:
+  Py makeLeaf(mlir::RankedTensorType type, DType dtype, const std::string &name,
+              const char *number, llvm::raw_ostream &json);
+  bool withNumbers; ///< the structure says which tensors are numbers
+};
+
 /// The arguments of an entry point: flat tensors, and the Python values that
 /// are made of them.
-struct Arguments {
+class Arguments : public TypeReader {
+public:
   Arguments(Interpreter &in, const std::string &method, script::Function &fn,
             const ImportOptions &options)
-      : in(in), method(method), fn(fn), options(options) {}
+      : TypeReader(in, false), method(method), fn(fn), options(options) {}
   void make(mlir::Block *block);
 
   std::vector<Py> values;
-  std::vector<std::string> names, dtypes;
   std::string structure; ///< JSON
 
+protected:
+  mlir::Value leaf(mlir::RankedTensorType type, DType dtype, const std::string &name,
+                   bool isNumber) override;
+  void bad(const std::string &name, const std::string &why) override;
+
 private:
-  Py parse(llvm::StringRef &text, const std::string &name, llvm::raw_ostream &json);
-  Py leaf(mlir::Type type, DType dtype, const std::string &name, llvm::raw_ostream &json);
   mlir::RankedTensorType opened(mlir::RankedTensorType type, const std::string &name);
   void checkOpened();
   std::vector<bool> isTensor; ///< or a number
   std::set<std::string> found; ///< arguments that --dynamic names
-  Interpreter &in;
   const std::string &method;
   script::Function &fn;
   const ImportOptions &options;
@@ -85,6 +110,9 @@ struct EntryResults {
   std::vector<std::string> dtypes;
   std::string structure; ///< JSON
 };
+
+/// The tensors of a value in order, and the structure around them.
+EntryResults flatten(Interpreter &in, const Py &value);
 
 class ModuleImporter {
 public:
@@ -120,7 +148,6 @@ private:
   int phaseOf(State state);
   void widenFrom();
   void importEntry(const std::string &method, int phase);
-  EntryResults flattenResult(const Py &v);
   void eraseUnusedLoads(mlir::Block *block);
   Py objectOf(const std::shared_ptr<Instance> &instance);
   void emitSlots(evox::ModuleOp top);

@@ -44,13 +44,32 @@ static DType dtypeOf(StringRef name) {
       .Case("bfloat16", DType::BFloat16).Default(DType::Undefined);
 }
 
-Py Arguments::leaf(Type type, DType dtype, const std::string &name, llvm::raw_ostream &json) {
-  mlir::Value v = block->addArgument(type, in.b.getLoc());
+Py TypeReader::makeLeaf(RankedTensorType type, DType dtype, const std::string &name,
+                        const char *number, llvm::raw_ostream &json) {
+  mlir::Value v = leaf(type, dtype, name, number);
+  json << "{\"tensor\":" << names.size();
+  if (number && withNumbers)
+    json << ",\"number\":\"" << number << "\"";
+  json << "}";
   names.push_back(name);
   dtypes.push_back(dtypeName(dtype));
-  isTensor.push_back(false);
-  json << "{\"tensor\":" << names.size() - 1 << "}";
-  return in.makeValue(v, dtype);
+  if (!v)
+    return Py();
+  Py result = in.makeValue(v, dtype);
+  if (isa<BlockArgument>(v)) // and not the result of an external call
+    result.tensor->storage->argument = names.size() - 1;
+  return number ? in.item(result.tensor) : result;
+}
+
+mlir::Value Arguments::leaf(RankedTensorType type, DType dtype, const std::string &name,
+                            bool isNumber) {
+  isTensor.push_back(!isNumber);
+  return block->addArgument(isNumber ? type : opened(type, name), in.b.getLoc());
+}
+
+void Arguments::bad(const std::string &name, const std::string &why) {
+  in.fail("--input of '" + method + "', argument '" + name + "': " + why +
+          "; write e.g. \"" + method + ":float32[8,2],int64[]\"");
 }
 
 /// The type of an argument with the dimensions that --dynamic leaves open.
@@ -95,14 +114,10 @@ void Arguments::checkOpened() {
   }
 }
 
-/// One argument: `float32[8,?]`, `int`, `None`, `(a, b)`, `[a, b]`, `{"k": a}`.
-Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream &json) {
+Py TypeReader::read(StringRef &text, const std::string &name, llvm::raw_ostream &json) {
   text = text.ltrim();
-  std::string given = method + ":" + text.str();
-  auto bad = [&](const std::string &why) {
-    in.fail("--input of '" + method + "', argument '" + name + "': " + why +
-            "; write e.g. \"" + method + ":float32[8,2],int64[]\"");
-  };
+  std::string given = text.str();
+  auto bad = [&](const std::string &why) { this->bad(name, why); };
   if (text.empty())
     bad("no type is given");
   char open = text[0];
@@ -132,7 +147,7 @@ Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream 
         items.push_back(Py::ofString(key.str()));
         inner = name + "." + key.str();
       }
-      items.push_back(parse(text, inner, json));
+      items.push_back(read(text, inner, json));
       text = text.ltrim();
       isFirst = false;
       if (text.empty())
@@ -164,20 +179,18 @@ Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream 
       shape.push_back(n);
     }
     Type element = elementType(in.b.getContext(), dtype);
-    Py v = leaf(opened(RankedTensorType::get(shape, element), name), dtype, name, json);
-    isTensor.back() = true;
-    return v;
+    return makeLeaf(RankedTensorType::get(shape, element), dtype, name, nullptr, json);
   }
-  auto number = [&](DType dtype) {
-    TensorRef t = leaf(RankedTensorType::get({}, elementType(in.b.getContext(), dtype)), dtype, name, json).tensor;
-    return in.item(t);
+  auto number = [&](DType dtype, const char *kind) {
+    return makeLeaf(RankedTensorType::get({}, elementType(in.b.getContext(), dtype)), dtype,
+                    name, kind, json);
   };
   if (word == "int")
-    return number(DType::Int64);
+    return number(DType::Int64, "int");
   if (word == "float")
-    return number(DType::Double);
+    return number(DType::Double, "float");
   if (word == "bool")
-    return number(DType::Bool);
+    return number(DType::Bool, "bool");
   if (word == "None" || word == "True" || word == "False") {
     json << "{\"value\":" << (word == "None" ? "null" : word == "True" ? "true" : "false") << "}";
     return word == "None" ? Py() : Py::ofBool(word == "True");
@@ -192,8 +205,7 @@ Py Arguments::parse(StringRef &text, const std::string &name, llvm::raw_ostream 
     json << "{\"value\":" << f << "}";
     return Py::ofFloat(f);
   }
-  bad("'" + word.str() + "' is no type");
-  return Py();
+  this->bad(name, "'" + word.str() + "' is no type");
 }
 
 void Arguments::make(Block *target) {
@@ -208,7 +220,7 @@ void Arguments::make(Block *target) {
       json << ",";
     text = text.ltrim();
     if (!text.empty()) {
-      values.push_back(parse(text, fn.argNames[i], json));
+      values.push_back(read(text, fn.argNames[i], json));
       text = text.ltrim();
       if (!text.empty() && !text.consume_front(","))
         in.fail("--input of '" + method + "': expected ',' at \"" + text.str() + "\"");
@@ -223,7 +235,7 @@ void Arguments::make(Block *target) {
     std::string simple = type.str();
     StringRef word = simple;
     if (type == "int" || type == "float" || type == "bool") {
-      values.push_back(parse(word, fn.argNames[i], json));
+      values.push_back(read(word, fn.argNames[i], json));
       continue;
     }
     in.fail("method '" + method + "' takes '" + fn.argNames[i] + "' of type " + type.str() +
@@ -236,8 +248,7 @@ void Arguments::make(Block *target) {
   checkOpened();
 }
 
-/// The tensors of a result in order, and the structure around them.
-EntryResults ModuleImporter::flattenResult(const Py &result) {
+EntryResults import::flatten(Interpreter &in, const Py &result) {
   EntryResults r;
   llvm::raw_string_ostream os(r.structure);
   llvm::json::OStream json(os);

@@ -99,6 +99,7 @@ evox_status evox::rt::guarded(evox_instance *instance,
                               void *arg) {
   instance->running = true;
   instance->laneDepth = 0;
+  instance->described = nullptr;
   instance->failure = EVOX_OK;
   if (setjmp(instance->jump) == 0)
     body(instance, arg);
@@ -160,13 +161,16 @@ extern "C" void evox_rt_external(evox_ctx *ctx, const char *name,
     const External &external = instance->externals[i];
     if (!external.fn)
       break;
+    if (instance->described) {
+      callDescribed(instance, external, name, args, n_args, results);
+      return;
+    }
     char message[1024] = {};
     int rc = external.fn(external.user, args, n_args, results, n_results,
                          message, sizeof message);
     message[sizeof message - 1] = 0;
     if (rc)
-      fail(instance, EVOX_ERROR_EXTERNAL, "external function '%s': %s", name,
-           message[0] ? message : "failed without a message");
+      failExternal(instance, name, message);
     return;
   }
   fail(instance, EVOX_ERROR_EXTERNAL,

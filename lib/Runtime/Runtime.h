@@ -57,6 +57,15 @@ struct NewState {
   int64_t *sizes;
 };
 
+// What the next call of an external function is like, and its results: of the
+// call that runs, in memory of the entry point's call.
+struct Described {
+  int64_t nArgs;
+  const int64_t *argDtypes;
+  int64_t nResults;
+  evox_tensor *results; // -1 where the host decides a size
+};
+
 // A loop over the lanes of a vmap: the generator that each lane starts from.
 constexpr int32_t kMostLaneFrames = 8;
 struct LaneFrame {
@@ -97,6 +106,7 @@ struct evox_instance {
 
   // --- the host
   evox::rt::External *externals;
+  evox::rt::Described *described;
   evox_parallel_fn parallel;
   void *parallelUser;
   int32_t threads;
@@ -192,6 +202,14 @@ void freeList(evox_instance *instance, List &list);
 void reserveList(evox_instance *instance, List &list, int64_t capacity);
 /// Adds an element whose data the list takes over; there is room.
 void pushList(List &list, const evox_view &value);
+
+/// Calls the host's function as described; writes the sizes that it decides.
+void callDescribed(evox_instance *instance, const External &external,
+                   const char *name, const evox_view *args, int32_t nArgs,
+                   evox_view *sizes);
+/// The function's own text for a failure, or ours.
+[[noreturn]] void failExternal(evox_instance *instance, const char *name,
+                               const char *message);
 
 /// Unless the instance can be used now, sets the error.
 evox_status checkIdle(evox_instance *instance);

@@ -290,10 +290,21 @@ static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
       info.results.empty() ? getPlainTree(phase.results.size())
                            : info.results.str();
 
-  func.walk([&](Operation *op) {
+  WalkResult walk = func.walk([&](Operation *op) {
     if (auto call = dyn_cast<ExternalCallOp>(op)) {
-      if (externals.insert(call.getName()).second)
+      std::pair<std::string, std::string> trees{
+          call.getArgsTree().value_or("").str(),
+          call.getResultsTree().value_or("").str()};
+      if (externals.insert(call.getName()).second) {
         program.externals.push_back(call.getName().str());
+        program.externalTrees.push_back(trees);
+      } else if (program.externalTrees[llvm::find(program.externals, call.getName()) -
+                                       program.externals.begin()] != trees) {
+        op->emitOpError() << "calls the host's function '" << call.getName()
+                          << "' with arguments or results of another structure "
+                             "than elsewhere in the program";
+        return WalkResult::interrupt();
+      }
       phase.canFail = true;
     } else if (auto call = dyn_cast<KernelCallOp>(op)) {
       phase.canFail |= canFail(call.getKernel());
@@ -304,8 +315,9 @@ static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
                    RandomExponentialOp, CallOpInterface>(op)) {
       phase.canFail = true;
     }
+    return WalkResult::advance();
   });
-  return success();
+  return failure(walk.wasInterrupted());
 }
 
 FailureOr<ProgramInfo> ProgramInfo::get(mlir::ModuleOp module) {

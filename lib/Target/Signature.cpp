@@ -102,6 +102,15 @@ std::string evox::makeHash(const ProgramInfo &program) {
   return toHex(ArrayRef(digest).take_front(16), /*LowerCase=*/true);
 }
 
+static json::Object describeExternals(const ProgramInfo &program) {
+  json::Object externals;
+  for (auto [name, trees] : llvm::zip(program.externals, program.externalTrees))
+    if (!trees.first.empty())
+      externals[name] = json::Object{{"args_tree", parse(trees.first)},
+                                     {"results_tree", parse(trees.second)}};
+  return externals;
+}
+
 std::string evox::makeSignature(const ProgramInfo &program) {
   json::Array phases;
   for (const std::string &phase : program.phases) {
@@ -123,5 +132,6 @@ std::string evox::makeSignature(const ProgramInfo &program) {
       {"phases", std::move(phases)},
       {"entries", describeEntries(program)},
       {"state", describeState(program)},
-      {"externals", program.externals}});
+      {"externals", program.externals},
+      {"external_types", describeExternals(program)}});
 }

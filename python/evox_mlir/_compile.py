@@ -19,7 +19,7 @@ import sys
 import tempfile
 import zipfile
 
-from . import _program, _tools
+from . import _externals, _program, _tools
 from .errors import ArgumentError, CompileError
 
 
@@ -38,7 +38,8 @@ def clear_cache():
 
 
 def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
-            output=None, dynamic=None, transforms=None, options=(), cache=True):
+            output=None, dynamic=None, transforms=None, externals=None,
+            options=(), cache=True):
     """Compiles a module and returns an instance of the program.
 
     module: a ScriptModule or ScriptFunction, an nn.Module that scripts, an
@@ -55,6 +56,12 @@ def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
     transforms: more entry points, made from methods: `{"many": "vmap(
         use_state(step), axis_size=8)"}`; `methods` gives their arguments,
         with the lanes in and without the state.
+    externals: what methods return that the program leaves to Python, such
+        as those of `torch.jit.ignore`: `{"problem.load": "float32[?,4]"}`,
+        an example, or a function to take for it (it is called with zeros to
+        see what it returns), or both: `("float32[?,4]", function)`. Python
+        decides a size `?`. Methods of the module itself are called without
+        being named here, where they return no tensors.
     options: more arguments for evox-compile.
     cache: look in the cache first, and put the result there.
     """
@@ -73,20 +80,32 @@ def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
     flags += _default_dtype()
     flags += [str(option) for option in options]
 
+    wanted = _externals.Wanted(externals, _describe)
     tool = _tools.find("evox-compile")
     with tempfile.TemporaryDirectory(prefix="evox-") as folder:
-        path, default_name = _as_file(
+        path, default_name, hosts = _as_file(
             module, [m for m in methods if m not in transforms], folder)
         name = _clean_name(name or default_name)
-        if not cache:
-            library = pathlib.Path(output or f"{folder}/lib{name}.so")
-            _run(tool, path, library, flags)
-            return _program.load(library)
-        library = _cached(tool, path, name, flags)
+        hosts.update(wanted.hosts)
+        while True:
+            try:
+                if cache:
+                    library = _cached(tool, path, name, flags + wanted.flags)
+                    break
+                library = pathlib.Path(output or f"{folder}/lib{name}.so")
+                _run(tool, path, library, flags + wanted.flags)
+                return _load(library, hosts)
+            except CompileError as error:
+                if not wanted.find(error):
+                    raise
     if output:
         _copy(library, output)
         library = output
-    return _program.load(library)
+    return _load(library, hosts)
+
+
+def _load(library, hosts):
+    return _program.load(library, hosts) if hosts else _program.load(library)
 
 
 def _normalize_methods(methods):
@@ -165,10 +184,11 @@ def _default_dtype():
 
 
 def _as_file(module, methods, folder):
-    """A file for evox-compile, and the name that the program would have."""
+    """A file for evox-compile, the name that the program would have, and the
+    functions that stay in Python."""
     if isinstance(module, (str, os.PathLike)):
         path = pathlib.Path(module)
-        return path, path.stem.removeprefix("lib")
+        return path, path.stem.removeprefix("lib"), {}
     path = pathlib.Path(folder) / "module.pt"
     name = type(module).__name__
     if hasattr(module, "__evox_script__"):  # of evox_mlir.core
@@ -192,12 +212,15 @@ def _as_file(module, methods, folder):
         raise ArgumentError(
             f"compile: expected a ScriptModule, an nn.Module, an object of a "
             f"jit_class or the path of a .pt file, got {type(module)}")
+    hosts = {}
+    if isinstance(module, torch.jit.ScriptModule):
+        module, hosts = _externals.detach(module)
     try:
         torch.jit.save(module, str(path))
     except RuntimeError as error:
         raise CompileError(_why_not_saved(module, error),
                            str(error)) from error
-    return path, name
+    return path, name, hosts
 
 
 def _why_not_saved(module, error):

@@ -23,6 +23,7 @@ class Library:
         self.name = self._api.program_name().decode()
         self.signature = _signature.parse(
             self._api.signature().decode(), self.path)
+        self.externals = {}  # functions that a new instance starts with
 
     def new_instance(self):
         """A program with its own state, as it was when it was compiled."""
@@ -32,9 +33,16 @@ class Library:
         return f"<evox_mlir.Library {self.name} of {self.path}>"
 
 
-def load(path):
-    """Opens a library made by evox-compile and makes an instance of it."""
-    return Program(Library(path))
+def load(path, externals=None):
+    """Opens a library made by evox-compile and makes an instance of it.
+
+    externals: functions by name, as for `Program.set_external`, for each
+        instance; those that the program does not call are left out.
+    """
+    library = Library(path)
+    library.externals = {name: fn for name, fn in (externals or {}).items()
+                         if name in library.signature.externals}
+    return Program(library)
 
 
 class _Entry:
@@ -74,6 +82,8 @@ class Program:
         # The library's table stays alive with the finalizer.
         self._finalizer = weakref.finalize(
             self, _close, library, self._api, handle)
+        for name, fn in library.externals.items():
+            self.set_external(name, fn)
 
     # --- running -------------------------------------------------------------
 
@@ -254,26 +264,37 @@ class Program:
     def set_external(self, name, fn):
         """Supplies a function that the program leaves to its host.
 
-        `fn` is called with tensors and returns one, or a tuple of them, of
-        the dtypes and shapes that the program expects.
+        `fn` is called with what the program's own call passes (tensors where
+        the library does not say) and returns what that expects, of the dtypes
+        and shapes that the program was compiled for.
         """
+        types = self.library.signature.externals.get(name) or {}
+        kept = []  # what the library looks at until the next call
 
         def trampoline(user, args, n_args, results, n_results, message, size):
             self._in_external = True
+            kept.clear()
             try:
                 # Copies: `fn` may keep them, the library reuses its memory.
                 given = [_tensor.from_view(args[i]) for i in range(n_args)]
+                if types:
+                    given = _tree.build(types["args_tree"], given)
                 out = fn(*given)
-                if not isinstance(out, (tuple, list)):
-                    out = () if out is None else (out,)
-                if len(out) != n_results:
+                what = f"the result of external function {name!r}"
+                flat = {}
+                if types:
+                    _tree.flatten(types["results_tree"], out, what, flat)
+                else:
+                    if not isinstance(out, (tuple, list)):
+                        out = () if out is None else (out,)
+                    flat = {i: (value, f"result {i} of external function "
+                                f"{name!r}") for i, value in enumerate(out)}
+                if len(flat) != n_results:
                     raise errors.ArgumentError(
                         f"external function {name!r}: expected {n_results} "
-                        f"results, got {len(out)}")
-                for i in range(n_results):
-                    _tensor.write_view(
-                        results[i], out[i],
-                        f"result {i} of external function {name!r}")
+                        f"results, got {len(flat)}")
+                for i, (value, what) in flat.items():
+                    kept.append(_tensor.give(results[i], value, what))
                 return 0
             except BaseException as error:  # must not cross the C code
                 self._failure = error

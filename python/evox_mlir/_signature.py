@@ -102,6 +102,9 @@ class Signature:
         self.entries = [Entry(entry) for entry in data["entries"]]
         self.by_name = {entry.name: entry for entry in self.entries}
         self.state = [Slot(slot) for slot in data["state"]]
+        known = data.get("external_types", {})
+        self.externals = {name: known.get(name)
+                          for name in data.get("externals", ())}
         self._slots = {slot.name: slot for slot in self.state}
 
     def entry(self, name):

@@ -271,3 +271,23 @@ def write_view(view, value, what):
 
     target = from_view(view, copy=False, numpy_only=True)
     numpy.copyto(target, from_view(source, keep, copy=False, numpy_only=True))
+
+
+def give(view, value, what):
+    """Puts `value` into a result that the library asks for: copied where its
+    size is known, else looked at. Returns what must stay alive."""
+    shape = tuple(view.shape[:view.rank])
+    if all(n >= 0 for n in shape):
+        return write_view(view, value, what)
+    source, keep = to_view(value, what, (view.dtype, shape))
+    got = tuple(source.shape[:source.rank])
+    if source.dtype != view.dtype or len(got) != len(shape) or \
+            any(n >= 0 and n != m for n, m in zip(shape, got)):
+        raise ArgumentError(
+            f"{what}: expected {describe(view.dtype, shape)}, got "
+            f"{describe(source.dtype, got)}")
+    view.data = source.data
+    for i in range(view.rank):
+        view.shape[i] = source.shape[i]
+        view.strides[i] = source.strides[i]
+    return keep

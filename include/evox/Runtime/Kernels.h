@@ -40,6 +40,14 @@ void evox_k_lanes_begin(evox_ctx *, int64_t same);
 void evox_k_lanes_next(evox_ctx *, int64_t lane);
 void evox_k_lanes_end(evox_ctx *);
 
+/* --- functions of the host ----------------------------------------------- */
+/* What the next evox_rt_external is like: the number of arguments and each
+ * dtype, the number of results, and of each the dtype, rank and sizes, -1 for
+ * one that the host decides. That call then writes those sizes into its only
+ * result, and take gives the values. */
+void evox_k_external_describe(evox_ctx *, const evox_view *words);
+void evox_k_external_take(evox_ctx *, const evox_view *out, int64_t result);
+
 /* --- arrays --------------------------------------------------------------- */
 /* flags: EVOX_SORT_DESCENDING, and EVOX_SORT_UNSTABLE for the order of equal
  * elements that torch.sort and argsort give without stable=True (that of

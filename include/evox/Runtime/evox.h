@@ -69,8 +69,11 @@ typedef struct evox_instance evox_instance;
 
 /* A function of the host behind torch.jit.ignore or a black-box problem. It
  * fills `results`, whose shapes and dtypes are given and whose data is
- * allocated and contiguous. Returns 0, or anything else to fail the call;
- * it may write a message of up to `message_size` bytes. */
+ * allocated and contiguous. A result of which the host decides a size has -1
+ * there, and no data: the function sets its shape, strides and data, to memory
+ * of its own that it keeps until it is called again or the call ends. Returns
+ * 0, or anything else to fail the call; it may write a message of up to
+ * `message_size` bytes. */
 typedef int (*evox_external_fn)(void *user, const evox_tensor *args,
                                 int32_t n_args, evox_tensor *results,
                                 int32_t n_results, char *message,

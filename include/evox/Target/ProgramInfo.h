@@ -57,6 +57,8 @@ struct ProgramInfo {
   std::vector<SlotInfo> slots;
   std::vector<EntryPointInfo> entries;
   std::vector<std::string> externals;
+  /// JSON of the structures of each one's arguments and results, or empty.
+  std::vector<std::pair<std::string, std::string>> externalTrees;
   bool usesLapack = false;
   int64_t blobSize = 0;
   std::string rng, target, cpu;

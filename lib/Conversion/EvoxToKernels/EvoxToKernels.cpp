@@ -125,6 +125,92 @@ Call &Call::outs(ArrayRef<StringRef> specs) {
   return *this;
 }
 
+/// PyTorch's number of a dtype.
+int64_t dtypeOf(Type type, StringRef name) {
+  if (name == "uint8")
+    return 0;
+  if (type.isF16())
+    return 5;
+  if (type.isBF16())
+    return 15;
+  if (isa<FloatType>(type))
+    return type.isF32() ? 6 : 7;
+  switch (type.getIntOrFloatBitWidth()) {
+  case 1: return 11;
+  case 8: return 1;
+  case 16: return 2;
+  case 32: return 3;
+  default: return 4;
+  }
+}
+
+StringRef nameAt(std::optional<ArrayAttr> names, size_t i) {
+  return names && i < names->size() ? cast<StringAttr>((*names)[i]).getValue() : "";
+}
+
+/// Whether the types alone don't tell the host what it gets and returns.
+bool needsDescription(ExternalCallOp op) {
+  auto hasUint8 = [](std::optional<ArrayAttr> names) {
+    return names && llvm::any_of(*names, [](Attribute name) {
+             return cast<StringAttr>(name).getValue() == "uint8";
+           });
+  };
+  return hasUint8(op.getArgDtypes()) || hasUint8(op.getResultDtypes()) ||
+         llvm::any_of(op.getResultTypes(), [](Type type) {
+           return !cast<RankedTensorType>(type).hasStaticShape();
+         });
+}
+
+/// The run-time library is told what the call is like; it keeps the results
+/// and says their sizes, and the program then takes each.
+void lowerDescribed(ExternalCallOp op) {
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  SmallVector<int64_t> words{(int64_t)op.getOperands().size()};
+  for (auto [i, v] : llvm::enumerate(op.getOperands()))
+    words.push_back(dtypeOf(getElementTypeOrSelf(v), nameAt(op.getArgDtypes(), i)));
+  words.push_back(op.getNumResults());
+  int64_t open = 0;
+  for (auto [i, type] : llvm::enumerate(op.getResultTypes())) {
+    auto tensor = cast<RankedTensorType>(type);
+    words.push_back(dtypeOf(tensor.getElementType(), nameAt(op.getResultDtypes(), i)));
+    words.push_back(tensor.getRank());
+    for (int64_t n : tensor.getShape()) {
+      words.push_back(ShapedType::isDynamic(n) ? -1 : n);
+      open += ShapedType::isDynamic(n);
+    }
+  }
+  Type i64 = b.getI64Type();
+  auto call = [&](StringRef name, ValueRange ins, ValueRange outs, ValueRange scalars,
+                  bool external) {
+    return KernelCallOp::create(b, loc, outs.getTypes(), name, ins, outs, scalars,
+                                /*inplace=*/false, /*effects=*/true,
+                                /*unsignedElements=*/false, external);
+  };
+  auto type = RankedTensorType::get({(int64_t)words.size()}, i64);
+  Value description = arith::ConstantOp::create(b, loc, DenseIntElementsAttr::get(type, words));
+  call("external_describe", description, {}, {}, false);
+  Value sizes = tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{open}, i64);
+  sizes = call(op.getName(), op.getOperands(), sizes, {}, true).getResult(0);
+  int64_t next = 0;
+  for (OpResult result : op.getResults()) {
+    auto tensor = cast<RankedTensorType>(result.getType());
+    SmallVector<Value> dims;
+    for (int64_t d = 0; d < tensor.getRank(); ++d) {
+      if (!tensor.isDynamicDim(d))
+        continue;
+      Value at = arith::ConstantIndexOp::create(b, loc, next++);
+      Value n = tensor::ExtractOp::create(b, loc, sizes, at);
+      dims.push_back(arith::IndexCastOp::create(b, loc, b.getIndexType(), n));
+    }
+    Value out = tensor::EmptyOp::create(b, loc, tensor, dims);
+    Value number = arith::ConstantIntOp::create(b, loc, result.getResultNumber(), 64);
+    Value taken = call("external_take", {}, out, number, false).getResult(0);
+    result.replaceAllUsesWith(taken);
+  }
+  op.erase();
+}
+
 /// The table: one row per op. False if `op` stays as it is.
 bool lower(Operation *op) {
   Call call(op);
@@ -254,6 +340,8 @@ bool lower(Operation *op) {
         return done();
       })
       .Case([&](ExternalCallOp o) {
+        if (needsDescription(o))
+          return lowerDescribed(o), true;
         call.kernel(o.getName()).host();
         for (Value operand : o.getOperands())
           call.in(operand);
@@ -360,20 +448,9 @@ struct ConvertEvoxToKernelsPass
     func::FuncOp func = getOperation();
     if (func.isExternal())
       return;
-    WalkResult walk = func.walk([](Operation *op) {
-      if (auto call = dyn_cast<ExternalCallOp>(op))
-        for (Type type : call.getResultTypes())
-          if (!cast<RankedTensorType>(type).hasStaticShape()) {
-            op->emitOpError() << "returns a " << type
-                              << "; the host can only fill results of a known "
-                                 "shape";
-            return WalkResult::interrupt();
-          }
-      lower(op);
-      return WalkResult::advance();
-    });
+    func.walk([](Operation *op) { lower(op); });
     Handles handles;
-    if (walk.wasInterrupted() || failed(handles.run(func.getBody().front())))
+    if (failed(handles.run(func.getBody().front())))
       return signalPassFailure();
     handles.replaceAll();
   }

@@ -1,13 +1,5 @@
 // RUN: evox-opt %s --pass-pipeline='builtin.module(func.func(convert-evox-to-kernels))' --split-input-file --verify-diagnostics
 
-func.func @host(%x: tensor<8x2xf32>) -> tensor<?xf32> {
-  // expected-error @+1 {{returns a 'tensor<?xf32>'; the host can only fill results of a known shape}}
-  %f = evox.external_call "problem.evaluate"(%x) : (tensor<8x2xf32>) -> tensor<?xf32>
-  return %f : tensor<?xf32>
-}
-
-// -----
-
 func.func @lists(%a: !evox.list<tensor<?xf32>>, %b: !evox.list<tensor<?xf32>>, %c: i1) -> !evox.list<tensor<?xf32>> {
   // expected-error @+1 {{puts the list of one slot in the place of another one; a list stays in its slot}}
   %r = scf.if %c -> !evox.list<tensor<?xf32>> {

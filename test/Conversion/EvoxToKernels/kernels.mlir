@@ -98,6 +98,26 @@ func.func @host(%x: tensor<8x2xf32>) -> tensor<8xf32> {
 
 // -----
 
+// The host decides the size: it is told what is wanted, and the result is taken
+// once the size is known. 6 is float32, and 0 is uint8.
+
+// CHECK-LABEL: func.func @open(
+// CHECK-DAG:     %[[WORDS:.*]] = arith.constant dense<[1, 0, 2, 6, 2, -1, 3, 11, 0]>
+// CHECK:         evox.kernel_call "external_describe"(%[[WORDS]])
+// CHECK:         %[[SIZES:.*]] = evox.kernel_call "load"(%{{.*}}) outs(%{{.*}}) {effects, external} : (tensor<8xi8>) outs(tensor<1xi64>)
+// CHECK:         %[[N:.*]] = tensor.extract %[[SIZES]]
+// CHECK:         %[[SIZE:.*]] = arith.index_cast %[[N]]
+// CHECK:         %[[OUT:.*]] = tensor.empty(%[[SIZE]]) : tensor<?x3xf32>
+// CHECK:         %[[ONE:.*]] = evox.kernel_call "external_take"() outs(%[[OUT]]) scalars(%{{.*}}) {effects}
+// CHECK:         %[[TWO:.*]] = evox.kernel_call "external_take"()
+// CHECK:         return %[[ONE]], %[[TWO]]
+func.func @open(%x: tensor<8xi8>) -> (tensor<?x3xf32>, tensor<i1>) {
+  %r:2 = evox.external_call "load"(%x) {arg_dtypes = ["uint8"]} : (tensor<8xi8>) -> (tensor<?x3xf32>, tensor<i1>)
+  return %r#0, %r#1 : tensor<?x3xf32>, tensor<i1>
+}
+
+// -----
+
 // Through branches and loops, a list and the generator stay what came in.
 
 // CHECK-LABEL: func.func @handles(

@@ -223,6 +223,9 @@ def Evox_ExternalCallOp : Evox_Op<"external_call"> {
     A method that TorchScript left in Python (`torch.jit.ignore`), or the
     evaluator of a black-box problem. The host registers a function under
     `name`; calling an entry point that reaches it without one is an error.
+    The host decides dynamic sizes of results. The optional attributes say
+    what the tensors are to Python: their dtypes, and JSON of the structures
+    that they are parts of.
 
     Example:
 
@@ -230,7 +233,9 @@ def Evox_ExternalCallOp : Evox_Op<"external_call"> {
     %f = evox.external_call "problem.evaluate"(%x) : (tensor<8x2xf32>) -> tensor<8xf32>
     ```
   }];
-  let arguments = (ins StrAttr:$name, Variadic<AnyRankedTensor>:$operands);
+  let arguments = (ins StrAttr:$name, Variadic<AnyRankedTensor>:$operands,
+                       OptionalAttr<StrArrayAttr>:$arg_dtypes, OptionalAttr<StrArrayAttr>:$result_dtypes,
+                       OptionalAttr<StrAttr>:$args_tree, OptionalAttr<StrAttr>:$results_tree);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = "$name `(` $operands `)` attr-dict `:` functional-type($operands, $results)";
 }
