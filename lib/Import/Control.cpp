@@ -71,6 +71,8 @@ void Interpreter::record(Cell cell) {
 void Interpreter::setStorage(const std::shared_ptr<Storage> &storage, mlir::Value value) {
   record({Cell::StorageCell, storage, nullptr, nullptr, ""});
   storage->value = value;
+  if (marksArgumentWrites && storage->argument >= 0)
+    ArgumentWriteOp::create(b, value, b.getI64IntegerAttr(storage->argument));
   storage->poison.clear();
   ++storage->version;
 }
@@ -79,6 +81,25 @@ void Interpreter::setItems(const std::shared_ptr<Container> &container,
                            std::vector<Py> items) {
   record({Cell::ItemsCell, nullptr, container, nullptr, ""});
   container->items = std::move(items);
+  changes(*container);
+}
+
+void Interpreter::changes(const Referred &object) {
+  for (const std::weak_ptr<Referred> &other : object.maybeSame)
+    if (auto o = other.lock())
+      o->poison = "only the data decides whether this is the object that was "
+                  "changed through another name";
+}
+
+void Interpreter::checkKnown(const Py &v) {
+  const Referred *object = v.items ? static_cast<const Referred *>(v.items.get())
+                           : v.object ? static_cast<const Referred *>(v.object.get())
+                                      : nullptr;
+  if (object && !object->poison.empty())
+    fail(object->poison);
+  if (v.items)
+    for (const Py &item : v.list())
+      checkKnown(item);
 }
 
 void Interpreter::setHandle(const std::shared_ptr<Container> &list, mlir::Value handle) {
@@ -95,6 +116,7 @@ void Interpreter::setAttribute(const std::shared_ptr<Instance> &object,
   }
   record({Cell::AttributeCell, nullptr, nullptr, object, name});
   *object->find(name) = std::move(v);
+  changes(*object);
 }
 
 Interpreter::Frame Interpreter::runRegion(Block *block,
@@ -135,6 +157,7 @@ struct Interpreter::Merge {
   SmallVector<Type> types;
   std::vector<std::pair<TensorRef, size_t>> tensors;
   std::vector<std::pair<std::shared_ptr<Storage>, std::shared_ptr<Storage>>> aliases;
+  std::vector<std::pair<std::shared_ptr<Referred>, std::shared_ptr<Referred>>> objectAliases;
 
   /// What way w changed; null: nothing. The cells hold what was before.
   std::vector<const Frame *> frames;
@@ -288,6 +311,14 @@ struct Interpreter::Merge {
       }
       v.s.clear();
       break;
+    case Py::Object:
+      if (v.s == "merged") {
+        v.object->birth = Born::now();
+        for (auto &[name, attribute] : v.object->attributes)
+          resolve(attribute, results);
+      }
+      v.s.clear();
+      break;
     default:
       break;
     }
@@ -318,6 +349,10 @@ struct Interpreter::Merge {
       a->maybeSame.push_back(b);
       b->maybeSame.push_back(a);
     }
+    for (auto &[a, b] : objectAliases) {
+      a->maybeSame.push_back(b);
+      b->maybeSame.push_back(a);
+    }
   }
 };
 
@@ -330,6 +365,12 @@ static bool sameValue(const Py &a, const Py &b) {
   case Py::Float: return a.ssa || a.f == b.f || (a.f != a.f && b.f != b.f);
   case Py::Complex: return a.f == b.f && a.imag == b.imag;
   case Py::String:
+    if (a.s != b.s || !a.items != !b.items)
+      return false;
+    for (size_t i = 0; a.items && i < a.list().size(); ++i)
+      if (!sameValue(a.list()[i], b.list()[i]))
+        return false;
+    return true;
   case Py::Device:
   case Py::Enum: return a.s == b.s;
   case Py::Object: return a.object == b.object;
@@ -438,6 +479,42 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
     }
     Py out = Py::ofItems(kind, std::move(items), model->items->type);
     out.items->names = model->items->names;
+    out.s = "merged";
+    if (kind != Py::Tuple)
+      for (const Py &v : vs)
+        objectAliases.push_back({out.items, v.items});
+    return out;
+  }
+  case Py::Object: {
+    // One object with the attributes of either.
+    Py out;
+    out.kind = kind;
+    out.object = std::make_shared<Instance>();
+    out.object->object = model->object->object;
+    for (const Py &v : vs)
+      if (v.kind != Py::Uninitialized &&
+          (v.object->object->isModule ||
+           v.object->object->type != out.object->object->type))
+        in.fail(what + " is one of two modules, which only the data decides");
+    for (auto &[name, value] : model->object->attributes) {
+      std::vector<Py> values;
+      for (size_t w = 0; w < ways(); ++w) {
+        Py unset;
+        unset.kind = Py::Uninitialized;
+        if (vs[w].kind == Py::Uninitialized) {
+          values.push_back(unset);
+          continue;
+        }
+        const Content *now = changed(w, {Cell::AttributeCell, nullptr, nullptr, vs[w].object, name});
+        Py *old = vs[w].object->find(name);
+        values.push_back(now ? now->attribute : old ? *old : unset);
+      }
+      out.object->attributes.push_back(
+          {name, merge(std::move(values), "attribute '" + name + "'")});
+    }
+    for (const Py &v : vs)
+      if (v.kind != Py::Uninitialized)
+        objectAliases.push_back({out.object, v.object});
     out.s = "merged";
     return out;
   }

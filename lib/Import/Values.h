@@ -53,6 +53,8 @@ struct Storage : Born {
   unsigned version = 0;
   /// Slot of the module whose value this is at the start of a function.
   int slot = -1;
+  /// Argument of the entry point whose memory this is.
+  int argument = -1;
   /// Other storages that may be the same memory, where the data decides.
   std::vector<std::weak_ptr<Storage>> maybeSame;
   /// Why the content can no longer be known; reading it is an error.
@@ -96,8 +98,16 @@ struct Tensor {
 };
 using TensorRef = std::shared_ptr<Tensor>;
 
+/// An object that Python code refers to by names.
+struct Referred : Born {
+  /// Other objects that may be this one, where the data decides.
+  std::vector<std::weak_ptr<Referred>> maybeSame;
+  /// Why the content can no longer be known; reading it is an error.
+  std::string poison;
+};
+
 struct Py;
-struct Container : Born {
+struct Container : Referred {
   std::vector<Py> items; ///< list, tuple; dict: keys and values in turn
   std::string type;         ///< TorchScript type of a list or dict
   std::vector<std::string> names; ///< named tuple
@@ -106,7 +116,7 @@ struct Container : Born {
   mlir::Value handle;
 };
 
-struct Instance : Born {
+struct Instance : Referred {
   script::Object *object = nullptr;
   std::string path; ///< dotted, "" for the root
   std::vector<std::pair<std::string, Py>> attributes;

@@ -381,6 +381,28 @@ def test_errors(how, inputs, message):
         compile_it()
 
 
+def test_a_write_into_a_shared_argument():
+    class Adds(torch.nn.Module):
+        def forward(self, x: Tensor, y: Tensor):
+            x.add_(y)
+            return x * 2
+
+    x, y = torch.rand(4), torch.rand(3, 4)
+    with pytest.raises(RuntimeError, match="inplace arithmetic"):
+        torch.func.vmap(Adds(), in_dims=(None, 0))(x.clone(), y)
+    with pytest.raises(evox_mlir.CompileError,
+                       match=r"test_vmap.py.*inplace arithmetic.*argument 0"):
+        evox_mlir.compile(torch.jit.script(Adds()), {"many": (x, y)},
+                          transforms={"many": "vmap(forward, in_dims=(None, 0))"})
+    y = torch.rand(4)
+    xs = torch.rand(3, 4)
+    program = evox_mlir.compile(
+        torch.jit.script(Adds()), {"many": (xs, y)},
+        transforms={"many": "vmap(forward, in_dims=(0, None))"})
+    same(program.many(xs, y),
+         torch.func.vmap(Adds(), in_dims=(0, None))(xs.clone(), y))
+
+
 def test_a_draw_is_an_error_on_demand():
     with pytest.raises(evox_mlir.CompileError, match="randomness error mode"):
         evox_mlir.compile(torch.jit.script(Walk()), {"many": (torch.rand(3),)},

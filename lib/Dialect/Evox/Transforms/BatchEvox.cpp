@@ -218,6 +218,7 @@ void evox::registerEvoxBatchRules(DialectRegistry &registry) {
     attachRule<NonzeroOp, refuse>(context);
     attachRule<AssertOp, batchAssert>(context);
     attachRule<ListAppendOp, batchAppend>(context);
+    attachLeading<ArgumentWriteOp>(context);
   });
 }
 

@@ -121,6 +121,7 @@ LogicalResult Resolver::run() {
       return failure();
   for (Operation *op : ops)
     op->erase();
+  module.walk([](ArgumentWriteOp op) { op.erase(); });
   // What is no entry point was there for others to build on.
   if (!ops.empty())
     for (auto func : module.getOps<func::FuncOp>())
@@ -282,6 +283,9 @@ LogicalResult Resolver::useState(UseStateOp op, func::FuncOp target) {
     if (!llvm::is_contained(slots, slot))
       out.push_back(values[position]);
   func::ReturnOp::create(builder, where, out);
+  block->walk([&](ArgumentWriteOp write) {
+    write.setArgument(write.getArgument() + slots.size());
+  });
   return success();
 }
 
@@ -434,6 +438,22 @@ LogicalResult Resolver::vmap(VmapOp op, func::FuncOp target) {
   if (failed(batcher))
     return failure();
   lanes.batcher = std::move(*batcher);
+
+  ArgumentWriteOp bad;
+  target.walk([&](ArgumentWriteOp write) {
+    if (!bad && lanes.batcher->varies(write.getValue()) &&
+        !lanes.inDims[write.getArgument()])
+      bad = write;
+  });
+  if (bad)
+    return bad.emitError("vmap: inplace arithmetic(self, *extra_args) is not "
+                         "possible because there exists a Tensor `other` in "
+                         "extra_args that has more elements than `self`. This "
+                         "happened due to `other` being vmapped over but "
+                         "`self` not being vmapped over in a vmap. Please try "
+                         "to use out-of-place operators instead of inplace "
+                         "arithmetic: argument ")
+           << bad.getArgument() << " has None in in_dims";
 
   // Each lane has the one module, and one value of each of its slots.
   for (auto [slot, position] : shape.writes) {

@@ -99,6 +99,19 @@ def Evox_VmapOp : Evox_Op<"vmap", [Symbol, HasParent<"ModuleOp">]> {
   let hasVerifier = 1;
 }
 
+def Evox_ArgumentWriteOp : Evox_Op<"argument_write", [MemoryEffects<[MemWrite]>]> {
+  let summary = "The program wrote into an argument, which is now this value";
+  let description = [{
+    Functions don't change their arguments, so this computes nothing: `--evox-vmap`
+    refuses a write of a value per lane into an argument that all lanes share, as
+    PyTorch does, and drops the op.
+
+    Example: `evox.argument_write %y, 0 : tensor<8x2xf32>`
+  }];
+  let arguments = (ins AnyRankedTensor:$value, I64Attr:$argument);
+  let assemblyFormat = "$value `,` $argument attr-dict `:` type($value)";
+}
+
 def Evox_ContiguousOp : Evox_Op<"contiguous", [Pure, AllTypesMatch<["input", "result"]>]> {
   let summary = "The value, in a buffer of row-major layout";
   let description = [{
