@@ -106,6 +106,8 @@ public:
     bool isRefusal = false;
   };
   std::vector<Problem> problems; ///< unsupported ops, all of them
+  /// Whether writes into arguments are marked, for --evox-vmap to check.
+  bool marksArgumentWrites = false;
   mlir::Location locationOf(const script::Location &loc);
 
   //===--- tensors: Tensors.cpp --------------------------------------------===//
@@ -181,6 +183,10 @@ public:
   void setItems(const std::shared_ptr<Container> &container, std::vector<Py> items);
   void setAttribute(const std::shared_ptr<Instance> &object, const std::string &name, Py v);
   void setHandle(const std::shared_ptr<Container> &list, mlir::Value handle);
+  /// An object changes: what may be the same one is not known any more.
+  void changes(const Referred &object);
+  /// Fails where a value is an object that is not known any more.
+  void checkKnown(const Py &v);
   bool inDataRegion() const { return !journal.empty(); }
 
   //===--- the module's state: Module.cpp ----------------------------------===//

@@ -32,6 +32,7 @@ ModuleImporter::ModuleImporter(MLIRContext *context, script::Program &program,
                                const ImportOptions &options, const Widening &widening)
     : context(context), program(program), options(options), widening(widening),
       in(context, program, options) {
+  in.marksArgumentWrites = !options.transforms.empty();
   in.onAppend = [this](int slot, RankedTensorType type) {
     const std::string &path = in.slots[slot].path;
     RankedTensorType now = cast<ListType>(in.slots[slot].type).getElementType();
