@@ -240,14 +240,21 @@ LogicalResult batchWhile(scf::WhileOp op, Batcher &batcher) {
       valuesFor(batcher, op.getInits(), op.getBeforeArguments());
   SmallVector<Type> types = typesOf(batcher, op.getResults());
   unsigned carried = inits.size(), count = types.size();
-  if (split) {
-    // With the results of the lanes that are done, and which ones are not.
+  for (Value result : op.getResults())
+    if (split && !batcher.varies(result))
+      return op.emitError("vmap: a loop that lanes leave one by one cannot "
+                          "carry ")
+             << result.getType();
+  // Mostly the condition hands on what is carried: then that is frozen, lane
+  // by lane. Else the results of the lanes that are done are carried, too.
+  auto carriedArgument = [&](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner() == &before;
+  };
+  bool direct = llvm::all_of(condition.getArgs(), carriedArgument);
+  if (split && !direct) {
     for (auto [i, result] : llvm::enumerate(op.getResults())) {
       auto argument = dyn_cast<BlockArgument>(condition.getArgs()[i]);
-      if (!batcher.varies(result))
-        return op.emitError("vmap: a loop that lanes leave one by one cannot "
-                            "carry ")
-               << result.getType();
       RankedTensorType type = batcher.batchType(result.getType());
       if (argument && argument.getOwner() == &before) {
         inits.push_back(inits[argument.getArgNumber()]);
@@ -265,6 +272,8 @@ LogicalResult batchWhile(scf::WhileOp op, Batcher &batcher) {
         inits.push_back(batcher.zerosLike(like));
       }
     }
+  }
+  if (split) { // which lanes are not done
     inits.push_back(batcher.mask ? batcher.mask
                                  : batcher.repeat(arith::ConstantIntOp::create(
                                        b, loc, 1, 1)));
@@ -286,9 +295,10 @@ LogicalResult batchWhile(scf::WhileOp op, Batcher &batcher) {
       valuesFor(batcher, condition.getArgs(), op.getResults());
   Value go = batcher.get(condition.getCondition());
   if (split) {
-    for (unsigned i = 0; i < count; ++i)
-      handed[i] = batcher.select(here, handed[i],
-                                 test->getArgument(carried + i));
+    if (!direct)
+      for (unsigned i = 0; i < count; ++i)
+        handed[i] = batcher.select(here, handed[i],
+                                   test->getArgument(carried + i));
     handed.push_back(batcher.both(here, go));
     go = batcher.any(handed.back());
   }
@@ -304,8 +314,15 @@ LogicalResult batchWhile(scf::WhileOp op, Batcher &batcher) {
     return failure();
   SmallVector<Value> next = valuesFor(batcher, op.getYieldOp().getResults(),
                                       op.getBeforeArguments());
-  if (split)
+  if (split && direct) {
+    for (unsigned i = 0; i < count; ++i) {
+      unsigned at = cast<BlockArgument>(condition.getArgs()[i]).getArgNumber();
+      next[at] = batcher.select(batcher.mask, next[at], body->getArgument(i));
+    }
+    next.push_back(batcher.mask);
+  } else if (split) {
     llvm::append_range(next, body->getArguments());
+  }
   scf::YieldOp::create(b, loc, next);
   for (auto [old, result] : llvm::zip(op.getResults(), now.getResults()))
     batcher.map(old, result);

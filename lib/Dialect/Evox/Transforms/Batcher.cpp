@@ -49,6 +49,17 @@ LogicalResult Batcher::analyze(Block &body, ArrayRef<bool> flags) {
   return success();
 }
 
+bool Batcher::splits(Operation *op) const {
+  if (isa<scf::IfOp, scf::IndexSwitchOp>(op))
+    return varies(op->getOperand(0));
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return varies(loop.getLowerBound()) || varies(loop.getUpperBound()) ||
+           varies(loop.getStep());
+  if (auto loop = dyn_cast<scf::WhileOp>(op))
+    return varies(loop.getConditionOp().getCondition());
+  return false;
+}
+
 void Batcher::analyze(Block &block, bool masked) {
   for (Operation &op : block.without_terminator())
     analyze(&op, masked);
@@ -92,7 +103,7 @@ void Batcher::analyze(Operation *op, bool masked) {
 }
 
 void Batcher::analyzeBranches(Operation *op, bool masked) {
-  bool split = varies(op->getOperand(0));
+  bool split = splits(op);
   for (Region &region : op->getRegions())
     if (!region.empty())
       analyze(region.front(), masked || split);
@@ -107,9 +118,7 @@ void Batcher::analyzeBranches(Operation *op, bool masked) {
 }
 
 void Batcher::analyzeFor(scf::ForOp loop, bool masked) {
-  bool split = llvm::any_of(
-      ValueRange{loop.getLowerBound(), loop.getUpperBound(), loop.getStep()},
-      [&](Value value) { return varies(value); });
+  bool split = splits(loop);
   if (split)
     vary(loop.getInductionVar());
   analyze(*loop.getBody(), masked || split);
@@ -125,7 +134,7 @@ void Batcher::analyzeFor(scf::ForOp loop, bool masked) {
 
 void Batcher::analyzeWhile(scf::WhileOp loop, bool masked) {
   // The condition may turn out to vary within this round: the next one sees.
-  bool split = varies(loop.getConditionOp().getCondition());
+  bool split = splits(loop);
   analyze(*loop.getBeforeBody(), masked || split);
   auto shared = [](Value value) {
     return isa<GeneratorType, ListType>(value.getType());

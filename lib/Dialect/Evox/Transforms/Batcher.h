@@ -45,6 +45,8 @@ public:
   mlir::LogicalResult analyze(mlir::Block &body,
                               mlir::ArrayRef<bool> varying);
   bool varies(mlir::Value value) const { return varying.contains(value); }
+  /// Whether lanes part at `op`, a branch or loop.
+  bool splits(mlir::Operation *op) const;
   /// The op for whose sake lanes must run one after the other: a draw, or a
   /// call of the host, that only some lanes do. Null if there is none.
   mlir::Operation *getOrderedOp() const { return ordered; }

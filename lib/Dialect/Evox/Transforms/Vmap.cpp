@@ -69,6 +69,7 @@ private:
     std::unique_ptr<Batcher> batcher; ///< after its analysis
   };
   LogicalResult checkDims(Lanes &lanes);
+  bool isCheaperOneByOne(Lanes &lanes);
   FailureOr<SmallVector<Value>> together(Lanes &lanes, ValueRange arguments);
   SmallVector<Value> oneByOne(Lanes &lanes, ValueRange arguments);
   FailureOr<SmallVector<Value>> inChunks(Lanes &lanes, ValueRange arguments,
@@ -486,8 +487,11 @@ LogicalResult Resolver::vmap(VmapOp op, func::FuncOp target) {
   // A chunk's lanes would count from 0 again.
   if (chunk && philox && draws && lanes.randomness == Randomness::Different)
     strategy = "lanes";
+  // Which strategy it is must not change what is drawn.
+  bool isFree = !strategy && !chunk &&
+                (!draws || philox || lanes.randomness == Randomness::Same);
   FailureOr<SmallVector<Value>> out = failure();
-  if (strategy == "lanes" || ordered)
+  if (strategy == "lanes" || ordered || (isFree && isCheaperOneByOne(lanes)))
     out = oneByOne(lanes, block->getArguments());
   else if (chunk && (lanes.staticCount == ShapedType::kDynamic ||
                      lanes.staticCount > chunk))
@@ -515,6 +519,35 @@ FailureOr<std::unique_ptr<Batcher>> Resolver::analyze(Lanes &lanes) {
   if (failed(batcher->analyze(lanes.target.getBody().front(), flags)))
     return failure();
   return batcher;
+}
+
+/// The cost model. All lanes together pay for every branch, and for a loop as
+/// often as the slowest lane; one lane after the other starts each op anew,
+/// which costs about as much as 64 elements. A branch is taken to be for half
+/// of the lanes.
+bool Resolver::isCheaperOneByOne(Lanes &lanes) {
+  int64_t ops = 0, apart = 0; // elements where lanes part
+  auto count = [](TypeRange types) {
+    int64_t most = 1;
+    for (Type type : types)
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        most = std::max(most, tensor.hasStaticShape() ? tensor.getNumElements()
+                                                      : int64_t(64));
+    return most;
+  };
+  lanes.target.getBody().front().walk([&](Operation *op) {
+    if (isa<linalg::LinalgDialect>(op->getParentOp()->getDialect()))
+      return; // an element's
+    ++ops;
+    for (Operation *at = op->getParentOp(); at != lanes.target;
+         at = at->getParentOp())
+      if (lanes.batcher->splits(at)) {
+        apart += std::max(count(op->getOperandTypes()),
+                          count(op->getResultTypes()));
+        break;
+      }
+  });
+  return apart / 2 > 64 * ops;
 }
 
 FailureOr<SmallVector<Value>> Resolver::together(Lanes &lanes,

@@ -81,12 +81,15 @@ evox.module @M {
   evox.vmap @many of @f in [0, unit] out [0] {axis_size = 3 : i64, entry = {name = "many"}}
 }
 // CHECK-LABEL: func.func @many(
-// CHECK:         %[[W:.*]]:2 = scf.while (%[[A:.*]] = %{{.*}}, %[[R:.*]] = %{{.*}}, %[[ON:.*]] = %{{.*}})
+// CHECK:         %[[W:.*]]:2 = scf.while (%[[A:.*]] = %{{.*}}, %[[ON:.*]] = %{{.*}})
 // CHECK:           %[[L:.*]] = arith.cmpf olt, %[[A]], %{{.*}} : tensor<3xf32>
-// CHECK:           %[[K:.*]] = arith.select %[[ON]], %[[A]], %[[R]] : tensor<3xi1>, tensor<3xf32>
 // CHECK:           %[[N:.*]] = arith.andi %[[ON]], %[[L]] : tensor<3xi1>
 // CHECK:           linalg.generic {{.*}} iterator_types = ["reduction"]} ins(%[[N]] : tensor<3xi1>)
-// CHECK:           scf.condition(%{{.*}}) %[[K]], %[[N]]
+// CHECK:           scf.condition(%{{.*}}) %[[A]], %[[N]]
+// CHECK:         ^bb0(%[[A:.*]]: tensor<3xf32>, %[[ON:.*]]: tensor<3xi1>):
+// CHECK:           %[[B:.*]] = arith.addf %[[A]], %[[A]] : tensor<3xf32>
+// CHECK:           %[[K:.*]] = arith.select %[[ON]], %[[B]], %[[A]] : tensor<3xi1>, tensor<3xf32>
+// CHECK:           scf.yield %[[K]], %[[ON]]
 // CHECK:         return %[[W]]#0
 
 // -----
@@ -237,3 +240,28 @@ evox.module @M {
 }
 // CHECK-LABEL: func.func @many(%{{.*}}: tensor<?x4xf32> {{.*}}) -> (tensor<?x4xf32>
 // CHECK:         arith.addf %{{.*}} : tensor<?x4xf32>
+
+// -----
+
+// Much work where lanes part: each lane does its own.
+evox.module @M {
+  evox.func @f(%c: tensor<i1>, %x: tensor<4096xf32>) -> tensor<4096xf32> {
+    %i = tensor.extract %c[] : tensor<i1>
+    %r = evox.if %i -> (tensor<4096xf32>) {
+      %a = math.exp %x : tensor<4096xf32>
+      evox.yield %a : tensor<4096xf32>
+    } else {
+      evox.yield %x : tensor<4096xf32>
+    }
+    evox.return %r : tensor<4096xf32>
+  }
+  evox.vmap @many of @f in [0, 0] out [0] {axis_size = 3 : i64, entry = {name = "many"}}
+  evox.vmap @masked of @f in [0, 0] out [0] {axis_size = 3 : i64, strategy = "mask", entry = {name = "masked"}}
+}
+// CHECK-LABEL: func.func @many(
+// CHECK:         scf.for
+// CHECK:           scf.if
+// CHECK:             math.exp %{{.*}} : tensor<4096xf32>
+// CHECK-LABEL: func.func @masked(
+// CHECK-NOT:     scf.if
+// CHECK:         math.exp %{{.*}} : tensor<3x4096xf32>

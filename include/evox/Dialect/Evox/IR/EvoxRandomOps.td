@@ -102,7 +102,7 @@ def Evox_RandomBeginLanesOp : Evox_LaneOp<"begin_lanes", (ins UnitAttr:$same)> {
   let description = [{
     Remembers the generator, for `evox.random.lane` to start each lane from. With
     `same` all lanes draw the same numbers; without, lane i draws those of a
-    philox generator with lane i's seed (see docs/numerics.md).
+    philox generator with lane i's seed (see docs/transforms.md).
 
     Example: `%h = evox.random.begin_lanes %g`
   }];
