@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ._backend import BackendUnavailable
-from ._graph import only_appended, used_attributes
+from ._graph import only_appended, set_attributes, used_attributes
 from ._script import ScriptTwin, _same, _snapshot
 
 GENERATOR = "__generator__"
@@ -52,9 +52,9 @@ def first_line(error: BaseException) -> str:
 class _Slot:
     """A piece of state that the program keeps, and where Python keeps it."""
 
-    def __init__(self, name, pair, attribute, is_list):
+    def __init__(self, name, pair, attribute, is_list, in_place):
         self.name, self.pair, self.attribute = name, pair, attribute
-        self.is_list = is_list
+        self.is_list, self.in_place = is_list, in_place
         self.remember()
 
     def value(self):
@@ -123,6 +123,9 @@ class Bound:
         used = used_attributes(graph)
         if used is not None:
             used = {self._place(pairs, module, name) for name in used}
+        given = set_attributes(graph)
+        if given is not None:
+            given = {self._place(pairs, module, name) for name in given}
         self.slots: Dict[str, _Slot] = {}
         bound = set()
         for slot in signature.state:
@@ -142,7 +145,10 @@ class Bound:
                     f"it does more with the list of tensors {slot.name!r} than to "
                     "append to it"
                 )
-            self.slots[slot.name] = _Slot(slot.name, pair, attribute, is_list)
+            in_place = given is not None and (id(pair), attribute) not in given
+            self.slots[slot.name] = _Slot(
+                slot.name, pair, attribute, is_list, in_place
+            )
             bound.add((id(pair), attribute))
         skipped = {self._place(pairs, module, name) for name in skip}
         self.constants = [
@@ -181,7 +187,8 @@ class Bound:
             self.program.set(slot.name, slot.value())
             slot.remember(ours=slot.version is not None and slot.value() is slot.last)
 
-    def __call__(self, args) -> Any:
+    def __call__(self, args, pure=False) -> Any:
+        """`pure`: the state's tensors are the caller's, and not to be written."""
         self.push()
         program = self.program
         writes = self.writes[program.phase]
@@ -192,18 +199,28 @@ class Bound:
         }
         out = call_program(program, self.entry, args, self.draws)
         for name in writes:
-            self._pull(self.slots[name], sizes.get(name))
+            self._pull(self.slots[name], sizes.get(name), pure)
         return out
 
-    def _pull(self, slot: _Slot, size: Optional[int]) -> None:
+    def _pull(self, slot: _Slot, size: Optional[int], pure: bool) -> None:
         if slot.is_list:
             # The very list grows, as it does in Python.
             slot.value().extend(self.program.get(slot.name)[size:])
             return
-        value, old = self.program.get(slot.name), slot.value()
+        old = slot.value()
+        parameter = isinstance(old, nn.Parameter)
+        if isinstance(old, torch.Tensor) and not pure and (slot.in_place or parameter):
+            # The tensor stays the same one, for whoever holds it, too.
+            value = self.program.get(slot.name, copy=False)
+            if old.shape == value.shape and old.dtype == value.dtype:
+                with torch.no_grad():
+                    old.copy_(value)
+                slot.remember(ours=slot.version is not None)
+                return
+        value = self.program.get(slot.name)
         if not isinstance(old, torch.Tensor):
             value = type(old)(value.item())
-        elif isinstance(old, nn.Parameter):
+        elif parameter:
             value = nn.Parameter(value, requires_grad=old.requires_grad)
         slot.pair.assign(slot.attribute, value)
         slot.remember(ours=True)

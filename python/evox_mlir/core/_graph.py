@@ -177,6 +177,19 @@ def used_attributes(graph) -> Optional[Set[str]]:
     return out if walk(graph) else None
 
 
+def set_attributes(graph) -> Optional[Set[str]]:
+    """The attributes that a graph gives a new value, rather than writing into
+    the one they have; None where one can't tell."""
+    out: Set[str] = set()
+    for node in graph.findAllNodes("prim::SetAttr", True):
+        owner = next(node.inputs())
+        below = attribute_path(owner)
+        if below is None and owner.node().kind() != "prim::Param":
+            return None
+        out.add(f"{below}.{node.s('name')}" if below else node.s("name"))
+    return out
+
+
 def only_appended(graph, path: str) -> bool:
     """Whether all that a graph does with the list `self.PATH` is `append`."""
 

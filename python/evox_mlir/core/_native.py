@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import torch
 from torch import nn
@@ -186,15 +186,20 @@ class _Trace:
     """
 
     def __init__(self, function: Callable[[List[torch.Tensor]], Any], leaves, source,
-                 lanes: bool):
+                 lanes: bool, state_size: int):
         self.outs: List[Tuple[str, Any]] = []
         self.spec = None
 
+        written: Set[int] = set()
+
         def flat(*xs):
+            # State that is written in place is copied first.
+            xs = [x.clone() if i in written else x for i, x in enumerate(xs)]
+            versions = [x._version for x in xs]
             out, self.spec = pytree.tree_flatten(function(list(xs)))
             self.outs, traced = [], []
             for x in out:
-                same = [i for i, y in enumerate(xs) if y is x]
+                same = [i for i, y in enumerate(xs) if y is x and i not in written]
                 if same:
                     self.outs.append(("input", same[0]))
                 elif isinstance(x, torch.Tensor):
@@ -202,6 +207,9 @@ class _Trace:
                     traced.append(x)
                 else:
                     self.outs.append(("static", x))
+            written.update(
+                i for i in range(state_size) if xs[i]._version != versions[i]
+            )
             return tuple(traced) or (torch.zeros(()),)
 
         copies = tuple(
@@ -210,10 +218,14 @@ class _Trace:
         slots = capture(source)
         guard, before = WriteGuard(slots), [s.get() for s in slots]
         try:
-            with fork_rng():
-                self.function = torch.jit.trace(
-                    flat, copies, strict=False, check_trace=False
-                )
+            for _ in range(2):
+                before_trace = len(written)
+                with fork_rng():
+                    self.function = torch.jit.trace(
+                        flat, copies, strict=False, check_trace=False
+                    )
+                if len(written) == before_trace:
+                    break
             changed = [key for key, _ in guard.writes()]
         finally:
             for slot, old in zip(slots, before):
@@ -226,9 +238,9 @@ class _Trace:
             )
         if changed:
             warn_of_writes(source, changed)
-        written = _graph.written_arguments(self.function.inlined_graph)
-        if written:
-            _, where = next(iter(written.items()))
+        arguments = _graph.written_arguments(self.function.inlined_graph)
+        if arguments:
+            _, where = next(iter(arguments.items()))
             raise BackendUnavailable(f"it writes into an argument in place: {where}")
 
 
@@ -287,6 +299,7 @@ class Traced(_Native):
                 [values[i] for i in at],
                 self.chain.source.function,
                 any(isinstance(t, Vmap) for t in self.transforms),
+                sum(i < state_size for i in at),
             )
         return self._finish(trace, values, at, outside, inside, lanes, dims, state_size)
 
@@ -481,7 +494,7 @@ class Scripted(_Native):
             return self._run(values)
         slots = list(self.use_state.slots)
         with installed(slots, state_values(self.name, self.use_state.keys, state)):
-            out = self._run(values)
+            out = self._run(values, pure=True)
             new = {s.key: s.get() for s in slots}
         return new if out is None else (new, out)
 
@@ -501,11 +514,11 @@ class Scripted(_Native):
             self.refuse("keyword-only arguments")
         return state, tuple(bound.args)
 
-    def _run(self, values):
+    def _run(self, values, pure=False):
         for again in (True, False):
             program = self._program(values)
             try:
-                out = program(values)
+                out = program(values, pure)
                 self.changes = 0 if again else self.changes
                 return out
             except _bind.DoesNotFit:
@@ -579,7 +592,9 @@ class Scripted(_Native):
         examples = tuple(values[i] for i in kept)
         program = _compile(module, {method: examples}, name=self.name)
         run = self._bound(program, method, function)
-        return (lambda full: run([full[i] for i in kept])) if baked else run
+        if not baked:
+            return run
+        return lambda full, pure=False: run([full[i] for i in kept], pure)
 
     def _bound(self, program, entry, function, skip=()):
         if self.twin is not None:
@@ -588,7 +603,9 @@ class Scripted(_Native):
                 function.inlined_graph, skip,
             )
         draws = _bind.uses_generator(program)
-        return lambda values: _bind.call_program(program, entry, values, draws)
+        return lambda values, pure=False: _bind.call_program(
+            program, entry, values, draws
+        )
 
     def _with_numbers(self, module, method, function, values, baked):
         """A method that calls `method` with the numbers of `values`."""

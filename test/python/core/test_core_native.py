@@ -229,6 +229,33 @@ def test_state_that_changes_its_shape():
     assert m.step(torch.ones(3)) == 6
 
 
+def test_in_place_writes_go_to_the_tensor_itself():
+    class Learner(ModuleBase):
+        def __init__(self):
+            super().__init__()
+            self.w = Parameter(torch.zeros(3))
+            self.x = Mutable(torch.zeros(3))
+            self.y = Mutable(torch.zeros(3))
+
+        def step(self, g: torch.Tensor):
+            self.w.sub_(g)
+            self.x[0] = 1.0
+            self.y = self.y + g
+
+    m = Learner()
+    w, x, y = m.w, m.x, m.y
+    f = jit(m.step)
+    for _ in range(2):
+        f(torch.ones(3))
+    assert m.w is w and w.tolist() == [-2, -2, -2] and isinstance(w, torch.nn.Parameter)
+    assert m.x is x and x.tolist() == [1, 0, 0]
+    assert m.y is not y and m.y.tolist() == [2, 2, 2] and y.tolist() == [0, 0, 0]
+    pure = use_state(m.step)
+    state = pure.init_state()
+    new = jit(pure)(state, torch.ones(3))
+    assert state["self.w"].tolist() == [-2, -2, -2] and new["self.w"].tolist() == [-3, -3, -3]
+
+
 def test_objects_do_not_share_state():
     a = Model()
     a.step(torch.ones(3))
@@ -341,6 +368,27 @@ def test_draws_under_vmap(trace, randomness, transforms):
     assert torch.equal(torch.rand(3), follow)
     for k in expected:
         assert torch.equal(got[k], expected[k])
+
+
+@TRACE
+def test_state_written_in_place(trace, transforms):
+    class Writer(ModuleBase):
+        def __init__(self):
+            super().__init__()
+            self.x = Mutable(torch.zeros(3))
+            self.k = Mutable(torch.ones(3))
+
+        def step(self, y: torch.Tensor):
+            self.x[1:] += y[:2]
+            self.x.view(-1)[0] = self.k[0]
+
+    f = use_state(Writer().step)
+    for fn, sizes in ((f, ()), (vmap(f), (4,))):
+        state = fn.init_state(*sizes)
+        y = torch.randn(*sizes, 3)
+        got = jit(fn, trace=trace, lazy=True)(state, y)
+        assert not state["self.x"].any()  # pure, where the eager call isn't
+        same(got, fn({k: v.clone() for k, v in state.items()}, y))
 
 
 def test_control_flow_survives(transforms):
