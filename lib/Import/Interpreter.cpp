@@ -334,6 +334,21 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
       return fn(call);
     }
     // `out=` variants: compute, then write into out.
+  // A list that grows has its elements at run time only.
+  for (const Py &v : args) {
+    if (!v.items || v.items->growSlot < 0)
+      continue;
+    if ((name == "extend" || name == "add_") && args[0].items == v.items && args[1].items &&
+        args[1].items->growSlot < 0) {
+      for (const Py &item : std::vector<Py>(args[1].list()))
+        callOp("append", {args[0], item}, {"self", "el"});
+      return {args[0]};
+    }
+    if (name != "append" && name != "len" && name != "__getitem__" && name != "_set_item" &&
+        name != "__is__" && name != "__isnot__")
+      fail("'" + name.str() + "' of a list that grows at run time is not supported: it can be "
+           "appended to, read at an index, and its length taken");
+  }
     if (!args.empty() && node.argNames.size() == args.size() &&
         node.argNames.back() == "out" && args.back().isTensor()) {
       script::Node pure;
@@ -571,6 +586,8 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
   if (kind == "TupleIndex") {
     int64_t i = args[1].i, n = args[0].list().size();
     if (i < 0)
+    if (args[0].items->growSlot >= 0)
+      fail("cannot unpack a list that grows at run time");
       i += n;
     if (i < 0 || i >= n)
       fail("tuple index out of range");

@@ -409,6 +409,10 @@ void ModuleImporter::emitSlots(evox::ModuleOp top) {
         case Py::Bool: json.attribute(path, h.constant->i != 0); break;
         case Py::Float: json.attribute(path, h.constant->f); break;
         case Py::String: json.attribute(path, h.constant->s); break;
+        case Py::None: // in this phase; a tensor in another one
+          if (slotByPath.count(path))
+            json.attribute(path, nullptr);
+          break;
         default: break;
         }
       }

@@ -231,6 +231,9 @@ Held ModuleImporter::hold(const Py &v, const std::string &path, const Held *befo
       }
       return h;
     }
+    if (v.kind == Py::List && widening.lists.count(path))
+      in.fail("the list '" + path + "' grows at run time, so it cannot be replaced by another "
+              "list: it can be appended to");
     // A list of tensors that has become longer grows at run time.
     if (v.kind == Py::List && before && before->kind == Py::List && !before->growing &&
         v.list().size() > before->items.size() && !v.list().empty() &&

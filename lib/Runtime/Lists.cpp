@@ -48,6 +48,7 @@ extern "C" void evox_rt_list_append(evox_ctx *ctx, int32_t slot,
   List &list = instance->lists[slot];
   reserveList(instance, list, list.size + 1);
   evox_view copy = *value;
+  copy.dtype = typeOf(instance, slot).dtype; // compiled code has i8 only
   setContiguous(copy);
   copy.data = instance->memory.allocate(bytesOf(copy), Owner::Kept);
   if (!copy.data)

@@ -166,6 +166,8 @@ class Program:
         program runs, and must not be used after its shape changed.
         """
         slot = self.library.signature.slot(name)
+        if self._is_none(name):
+            return None
         with self._use("get"):
             if slot is not None and slot.kind == "list":
                 return self._get_list(name, copy)
@@ -173,6 +175,11 @@ class Program:
             self._check(self._api.get_state(
                 self._handle, name.encode(), ctypes.byref(view)))
             return _tensor.from_view(view, self, copy)
+
+    def _is_none(self, name):
+        """Whether an attribute is None in this phase, and a tensor later."""
+        python = self.library.signature.phases[self.phase]
+        return name in python and python[name] is None
 
     def _get_list(self, name, copy):
         size = ctypes.c_int64()
@@ -210,7 +217,7 @@ class Program:
         """
         return {slot.name: self.get(slot.name, copy)
                 for slot in self.library.signature.state
-                if slot.visible}
+                if slot.visible and not self._is_none(slot.name)}
 
     def load_state_dict(self, state_dict, strict=True):
         """Copies tensors into the state, all of them or none.
@@ -218,7 +225,7 @@ class Program:
         With strict, each name of `state_dict()` must be there, and no other.
         """
         slots = {slot.name: slot for slot in self.library.signature.state
-                 if slot.visible}
+                 if slot.visible and not self._is_none(slot.name)}
         unknown = [name for name in state_dict if name not in slots]
         missing = [name for name in slots if name not in state_dict]
         if strict and (unknown or missing):

@@ -102,6 +102,7 @@ class Signature:
         self.entries = [Entry(entry) for entry in data["entries"]]
         self.by_name = {entry.name: entry for entry in self.entries}
         self.state = [Slot(slot) for slot in data["state"]]
+        self.phases = [phase.get("python", {}) for phase in data["phases"]]
         known = data.get("external_types", {})
         self.externals = {name: known.get(name)
                           for name in data.get("externals", ())}

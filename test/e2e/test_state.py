@@ -7,12 +7,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+from typing import Dict, List, Optional, Tuple
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 import evox_mlir
 import evox_cases
+import language
 from evox_cases import Case, Tally
 
 CASES = [Case("PSO", "Ackley", pop=40, dim=6),
@@ -205,3 +208,516 @@ def test_philox_is_another_generator(small):
     with_torch.run("step", 5)
     assert not same(one, with_torch)
     assert program.signature["options"]["rng"] == "philox"
+
+
+# --- phases and lists --------------------------------------------------------
+
+
+def play(module, calls, tmp_path, examples=None):
+    """PyTorch and the program side by side: results and state after every
+    call. At every step a fresh instance that loads a checkpoint goes on as the
+    program does, and a second instance is not disturbed."""
+    script = torch.jit.script(module)
+    methods = dict(examples or {})
+    for name, *args in calls:
+        methods.setdefault(name, tuple(args))
+    program = evox_mlir.compile(script, methods)
+    bystander = program.new_instance()
+    before = bystander.state_dict()
+    torch.manual_seed(11)
+    program.seed(11)
+    path = tmp_path / "state.safetensors"
+    for i, (name, *args) in enumerate(calls):
+        where = f"call {i}, {name}"
+        program.save(path)
+        twin = program.new_instance().load(path)
+        with torch.jit.optimized_execution(False):
+            expected = language.detached(getattr(script, name)(*args))
+        language.same(expected, language.detached(program.call(name, *args)), where)
+        language.same(expected, twin.call(name, *args), f"{where}, from a checkpoint")
+        assert twin.phase == program.phase, where
+        mine = evox_cases.whole_state(program)
+        for key, value in mine.items():
+            try:
+                theirs = evox_cases.torch_value(script, key)
+            except (AttributeError, KeyError):
+                continue  # an element of a list or dict
+            language.same(language.detached(theirs), value, f"after {where}: {key}")
+        language.same(mine, evox_cases.whole_state(twin), f"the twin's after {where}")
+    language.same(before, bystander.state_dict(), "the bystander")
+    return program
+
+
+class Growing(nn.Module):
+    """A shape that differs in each call."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("rows", torch.zeros(1, 2))
+
+    @torch.jit.export
+    def step(self):
+        self.rows = torch.cat([self.rows, self.rows[-1:] + 1])
+        return self.rows.sum(0)
+
+    @torch.jit.export
+    def drop(self):
+        self.rows = self.rows[1:]
+        return self.rows.shape[0]
+
+
+class Dtypes(nn.Module):
+    """int32 after the first call, then float64, then as it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("rank", torch.arange(4.0))
+
+    @torch.jit.export
+    def step(self):
+        if self.rank.dtype == torch.float32:
+            self.rank = self.rank.to(torch.int32) + 1
+        elif self.rank.dtype == torch.int32:
+            self.rank = self.rank.double() / 3
+        else:
+            self.rank = self.rank * 2
+        return self.rank
+
+
+class Attributes(nn.Module):
+    """Python attributes that decide what runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.first: bool = True
+        self.mode: str = "warm"
+        self.count: int = 0
+        self.rate: float = 1.0
+        self.pair: Tuple[int, float] = (0, 0.5)
+        self.register_buffer("x", torch.ones(3))
+
+    @torch.jit.export
+    def step(self):
+        if self.first:
+            self.first = False
+            self.x = self.x * 10
+        elif self.mode == "warm":
+            self.mode = "hot"
+        if self.mode == "hot":
+            self.x = self.x + self.rate
+        self.count += 1
+        self.rate *= 0.5
+        if self.count == 3:
+            self.x = self.x - 100
+        self.pair = (self.pair[0] + 2, self.pair[1])
+        return self.x, self.count, self.rate, self.pair, self.mode
+
+    @torch.jit.export
+    def restart(self):
+        self.first = True
+        self.mode = "warm"
+        self.count = 0
+        return self.count
+
+
+class ByData(nn.Module):
+    """A string that only the data decides: an error, and no guess."""
+
+    def __init__(self):
+        super().__init__()
+        self.mode: str = "warm"
+        self.register_buffer("x", torch.ones(3))
+
+    @torch.jit.export
+    def step(self):
+        if bool(self.x.sum() > 3):
+            self.mode = "hot"
+        self.x = self.x + 1
+        return self.mode == "hot"
+
+
+class Cycle(nn.Module):
+    """Phases 0, 1, 2, 0, 1 ..."""
+
+    def __init__(self):
+        super().__init__()
+        self.at: int = 0
+        self.register_buffer("x", torch.zeros(2))
+
+    @torch.jit.export
+    def step(self):
+        self.at = (self.at + 1) % 3
+        self.x = self.x + self.at
+        return self.x * 2, self.at
+
+
+class Flip(nn.Module):
+    """A shape that comes back."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("x", torch.arange(6.0).reshape(2, 3))
+
+    @torch.jit.export
+    def step(self):
+        self.x = self.x.t() + 1
+        return self.x
+
+    @torch.jit.export
+    def total(self):
+        return self.x.sum(), self.x.shape[0]
+
+
+class Late(nn.Module):
+    """An attribute that is None until it is a tensor."""
+
+    best: Optional[Tensor]
+    scale: Optional[float]
+
+    def __init__(self):
+        super().__init__()
+        self.best = None
+        self.scale = None
+
+    @torch.jit.export
+    def step(self, x: Tensor):
+        best = self.best
+        if best is None:
+            best = x.clone()
+        else:
+            best = torch.minimum(best, x)
+        self.best = best
+        scale = self.scale
+        if scale is None:
+            scale = 1.5
+        self.scale = scale
+        return best * scale
+
+    @torch.jit.export
+    def known(self):
+        return self.best is not None
+
+    @torch.jit.export
+    def forget(self):
+        self.best = None
+        return 0
+
+
+class Lists(nn.Module):
+    """A list that grows, one that does not, and one that is cleared."""
+
+    history: List[Tensor]
+    recent: List[Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.history = []
+        self.recent = [torch.zeros(2), torch.ones(2)]
+        self.register_buffer("x", torch.zeros(3))
+
+    @torch.jit.export
+    def step(self, y: Tensor):
+        self.x = self.x + y
+        self.history.append(self.x.clone())
+        self.recent[0] = self.recent[1] * 2
+        self.recent[1] = self.recent[0] + y[:2]
+        return len(self.history), self.history[-1], self.recent[0]
+
+    @torch.jit.export
+    def at(self, i: int):
+        return self.history[i]
+
+    @torch.jit.export
+    def twice(self, y: Tensor):
+        for k in range(2):
+            self.history.append(y * k)
+        return len(self.history)
+
+    @torch.jit.export
+    def mean(self):
+        total = torch.zeros(3)
+        for i in range(len(self.history)):
+            total = total + self.history[i]
+        return total / max(len(self.history), 1)
+
+
+class Dicts(nn.Module):
+    """State in a dict of tensors."""
+
+    state: Dict[str, Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.state = {"a": torch.zeros(2), "b": torch.ones(())}
+
+    @torch.jit.export
+    def step(self, y: Tensor):
+        self.state["a"] = self.state["a"] + y
+        self.state["b"] = self.state["b"] * 2
+        self.state["a"][0] += 1
+        return self.state["a"] * self.state["b"]
+
+    @torch.jit.export
+    def widen(self):
+        self.state["b"] = self.state["b"].expand(3).clone()
+        return self.state["b"]
+
+
+class Views(nn.Module):
+    """Two attributes that are one memory from the second call on."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("x", torch.arange(6.0).reshape(2, 3))
+        self.register_buffer("row", torch.zeros(3))
+
+    @torch.jit.export
+    def link(self):
+        self.row = self.x[1]
+        return self.row
+
+    @torch.jit.export
+    def write(self):
+        self.row += 10
+        return self.x, self.row
+
+    @torch.jit.export
+    def unlink(self):
+        self.x = self.x.clone()
+        return self.x.sum()
+
+
+class Child(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seen: int = 0
+        self.register_buffer("best", torch.full((1,), 9.0))
+
+    def forward(self, x: Tensor):
+        self.seen += x.shape[0]
+        if self.seen > 4:
+            self.best = torch.minimum(self.best, x.min())
+        else:
+            self.best = x.min().reshape(1)
+        return self.best
+
+
+class Parent(nn.Module):
+    """Submodules with phases of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = Child(), Child()
+        self.n: int = 0
+
+    @torch.jit.export
+    def step(self, x: Tensor):
+        self.n += 1
+        a = self.one(x)
+        if self.n % 2 == 0:
+            a = a + self.two(x)
+        return a
+
+    @torch.jit.export
+    def peek(self):
+        return self.one.seen + self.two.seen, self.n
+
+
+class Resets(nn.Module):
+    """A list that is emptied, and grows again."""
+
+    history: List[Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.history = []
+
+    @torch.jit.export
+    def step(self, y: Tensor):
+        self.history.append(y)
+        return len(self.history)
+
+    @torch.jit.export
+    def clear(self):
+        self.history = []
+        return len(self.history)
+
+    @torch.jit.export
+    def last(self):
+        return self.history[-1]
+
+
+class Sizes(nn.Module):
+    """A list of tensors of different sizes, and of bytes."""
+
+    pieces: List[Tensor]
+    bytes: List[Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.pieces = []
+        self.bytes = []
+        self.n: int = 1
+
+    @torch.jit.export
+    def step(self):
+        self.pieces.append(torch.ones(self.n, 2) * self.n)
+        self.bytes.append(torch.full((2,), 250 + self.n).to(torch.uint8))
+        self.n += 1
+        return self.pieces[-1].sum(), self.bytes[-1], self.bytes[0] // 2
+
+
+class Nested(nn.Module):
+    """A list in a dict, a tuple of tensors, a tensor that changes its rank."""
+
+    groups: Dict[str, List[Tensor]]
+    pair: Tuple[Tensor, Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.groups = {"a": [torch.zeros(2), torch.ones(2)]}
+        self.pair = (torch.zeros(1), torch.ones(2))
+        self.register_buffer("z", torch.zeros(3))
+
+    @torch.jit.export
+    def step(self, y: Tensor):
+        self.groups["a"][1] = self.groups["a"][0] + y[0]
+        self.groups["a"][0] += 1
+        self.pair = (self.pair[1], self.pair[0] + 1)
+        if self.z.dim() == 1:
+            self.z = self.z[None, :] + y
+        return self.groups["a"][1], self.pair, self.z
+
+
+class Branches(nn.Module):
+    """State whose size the data decides in one branch only."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("pop", torch.arange(12.0).reshape(6, 2))
+        self.register_buffer("gen", torch.zeros((), dtype=torch.int64))
+
+    @torch.jit.export
+    def step(self, y: Tensor):
+        self.gen += 1
+        if bool(y[0] > 1):
+            self.pop = self.pop[self.pop[:, 0] > y[1]]
+        else:
+            self.pop = torch.cat([self.pop, self.pop[:1] * 2 + 1])
+        return self.pop.sum(0), self.pop.shape[0]
+
+    @torch.jit.export
+    def draw(self):
+        self.pop = self.pop + torch.randn(self.pop.shape[0], 2)
+        return torch.rand(2)
+
+
+X, Y = torch.tensor([3.0, 1.0, 2.0]), torch.tensor([0.5, -1.0, 4.0])
+PLAYS = {
+    "growing": (Growing, [("step",)] * 4 + [("drop",)] * 3 + [("step",)] * 2),
+    "dtypes": (Dtypes, [("step",)] * 5),
+    "attributes": (Attributes, [("step",)] * 5 + [("restart",)] +
+                   [("step",)] * 4),
+    "cycle": (Cycle, [("step",)] * 7),
+    "flip": (Flip, [("step",), ("total",)] * 4),
+    "late": (Late, [("known",), ("step", X), ("known",), ("step", Y),
+                    ("forget",), ("known",), ("step", X)]),
+    "lists": (Lists, [("step", X), ("step", Y), ("at", 0), ("twice", X),
+                      ("at", -1), ("mean",), ("step", X), ("at", 4)]),
+    "dicts": (Dicts, [("step", X[:2]), ("step", Y[:2])]),
+    "dict that widens": (Dicts, [("widen",), ("widen",)]),
+    "views": (Views, [("write",), ("link",), ("write",), ("write",),
+                      ("unlink",), ("write",), ("link",), ("write",)]),
+    "sizes": (Sizes, [("step",)] * 4),
+    "nested": (Nested, [("step", X), ("step", Y), ("step", X)]),
+    "branches": (Branches, [("step", X), ("draw",), ("step", Y), ("step", X),
+                            ("draw",), ("step", Y)]),
+    "parent": (Parent, [("step", X), ("peek",), ("step", Y), ("step", X),
+                        ("peek",), ("step", Y)]),
+}
+
+
+@pytest.mark.parametrize("name", PLAYS)
+def test_phases(name, tmp_path):
+    kind, calls = PLAYS[name]
+    play(kind(), calls, tmp_path)
+
+
+class Extends(nn.Module):
+    """What else a list that grows can do."""
+
+    history: List[Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.history = []
+
+    @torch.jit.export
+    def step(self, y: Tensor):
+        self.history.extend([y, y * 2])
+        self.history += [y * 3]
+        total = torch.zeros(3)
+        for h in self.history:
+            total = total + h
+        return total, len(self.history)
+
+
+class Slices(Extends):
+    @torch.jit.export
+    def last(self):
+        return torch.stack(self.history[-2:])
+
+
+class Inserts(Extends):
+    @torch.jit.export
+    def front(self, y: Tensor):
+        self.history.insert(0, y)
+        return 0
+
+
+def test_a_list_that_grows_is_extended(tmp_path):
+    play(Extends(), [("step", X), ("step", Y), ("step", X)], tmp_path)
+
+
+@pytest.mark.parametrize("kind, method, args, text", [
+    (Slices, "last", (), "'slice' of a list that grows"),
+    (Inserts, "front", (X,), "'insert' of a list that grows"),
+    (Resets, "clear", (), "'history' grows at run time, so it cannot be "
+                          "replaced")])
+def test_what_a_list_that_grows_cannot(kind, method, args, text):
+    """An error: not the elements that the compiler knows of."""
+    with pytest.raises(evox_mlir.CompileError, match=text):
+        evox_mlir.compile(torch.jit.script(kind()),
+                          {"step": (X,), method: args})
+
+
+def test_python_state_that_data_decides():
+    with pytest.raises(evox_mlir.CompileError,
+                       match="'mode' is one of two values of kind str"):
+        evox_mlir.compile(torch.jit.script(ByData()), ("step",))
+
+
+def test_run_passes_through_phases(tmp_path):
+    """run(n) is n calls, also while the phase changes."""
+    for kind in (Growing, Dtypes, Attributes, Cycle, Flip):
+        program = evox_mlir.compile(torch.jit.script(kind()), ("step",))
+        one, other = program.new_instance(), program.new_instance()
+        one.run("step", 7)
+        for _ in range(7):
+            other.step()
+        assert one.phase == other.phase
+        language.same(evox_cases.whole_state(other),
+                     evox_cases.whole_state(one), kind.__name__)
+        one.reset()
+        assert one.phase == 0
+        one.run("step", 2)
+        one.save(tmp_path / "two.safetensors")
+        late = program.new_instance().load(tmp_path / "two.safetensors")
+        late.run("step", 5)
+        language.same(evox_cases.whole_state(other),
+                     evox_cases.whole_state(late), kind.__name__)
+        # Back to an earlier phase.
+        other.load(tmp_path / "two.safetensors")
+        other.run("step", 5)
+        language.same(evox_cases.whole_state(late),
+                     evox_cases.whole_state(other), kind.__name__)
