@@ -448,7 +448,11 @@ void Transforms::finish(const Chain &chain, evox::ModuleOp top) const {
   if (!func) // left out
     return;
   auto entry = func->getAttrOfType<DictionaryAttr>("entry");
-  if (entry.getAs<IntegerAttr>("next").getInt() != 0)
+  // Phases may also differ in strides only, which a state that is handed over
+  // does not keep.
+  int64_t next = entry.getAs<IntegerAttr>("next").getInt();
+  auto phases = top->getAttrOfType<ArrayAttr>("phases");
+  if (next != 0 && phases[0] != phases[next])
     throw ImportError("--transform: method '" + chain.method +
                       "' changes the types or Python values of its state, so its calls differ "
                       "from one to the next and it cannot be transformed; call it once before "
