@@ -65,13 +65,15 @@ def compile_native(chain: Chain, examples, trace: bool) -> Callable:
     return out
 
 
-def _compile(module, methods, transforms=None, name=None):
+def _compile(module, methods, transforms=None, name=None, externals=None):
     """Compile, or say why not as BackendUnavailable."""
     from .. import compile
     from ..errors import Error
 
     try:
-        return compile(module, methods, transforms=transforms, name=name)
+        return compile(
+            module, methods, transforms=transforms, name=name, externals=externals
+        )
     except Error as e:
         raise BackendUnavailable(_bind.first_line(e)) from e
 
@@ -461,6 +463,10 @@ class Scripted(_Native):
         self.twin = None
         self.bake = False
         self.changes = 0
+        #: Whether native code may call what `torch.jit.ignore` left in Python.
+        #: Each function is called once more, with zeros, for the types of its
+        #: results: so only where the native backend was asked for.
+        self.calls_python = False
         self.vmaps = any(isinstance(t, Vmap) for t in transforms)
         if source.module is not None:
             if isinstance(source.module, _script.wrap_class_base()):
@@ -590,11 +596,23 @@ class Scripted(_Native):
         if self.vmaps:
             return self._make_vmapped(module, method, function, values)
         examples = tuple(values[i] for i in kept)
-        program = _compile(module, {method: examples}, name=self.name)
+        program = _compile(
+            module, {method: examples}, name=self.name, externals=self._hosts()
+        )
         run = self._bound(program, method, function)
         if not baked:
             return run
         return lambda full, pure=False: run([full[i] for i in kept], pure)
+
+    def _hosts(self):
+        """The methods that are left in Python, by their names."""
+        if self.twin is None or not self.calls_python:
+            return None
+        out = {}
+        for path, module in self.chain.source.module.named_modules():
+            for name in _script.ignored_names(type(module)):
+                out[f"{path}.{name}" if path else name] = getattr(module, name)
+        return out
 
     def _bound(self, program, entry, function, skip=()):
         if self.twin is not None:

@@ -155,6 +155,17 @@ def method_names(cls: type) -> List[str]:
     return out
 
 
+def ignored_names(cls: type) -> List[str]:
+    """The methods of `cls` under `torch.jit.ignore`."""
+    return [
+        name for name in dir(cls)
+        if not name.startswith("__")
+        and getattr(inspect.getattr_static(cls, name), "_torchscript_modifier", None)
+        is FunctionModifiers.IGNORE
+        and not hasattr(nn.Module, name)
+    ]
+
+
 def plain_function(cls: type, name: str) -> Optional[types.FunctionType]:
     """The plain Python function behind method `name` of `cls`, or None."""
     from .jit import JitFunction

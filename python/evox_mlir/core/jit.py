@@ -200,6 +200,8 @@ class JitFunction:
             except _backend.BackendUnavailable as e:
                 self._native = e
                 raise
+        if hasattr(self._native, "calls_python"):
+            self._native.calls_python = self._backend_wanted == "evox"
         return self._native
 
     def _torch_function(self) -> Callable:

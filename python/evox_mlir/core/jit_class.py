@@ -189,6 +189,8 @@ class BoundJitMethod:
                         record["native"] = _backend.compile_chain(
                             chain_of(self), None, False
                         )
+                    if hasattr(record["native"], "calls_python"):
+                        record["native"].calls_python = wanted == "evox"
                     out = record["native"](*args, **kwargs)
                     record.update(backend="evox", reason=None)
                     return out

@@ -65,7 +65,9 @@ def test_assign_load_state_dict(transforms):
     assert y.shape == (13, 5, 2)
     for lane in range(13):
         one = {k.removeprefix("self."): v[lane] for k, v in state.items()}
-        assert torch.allclose(y[lane], torch.func.functional_call(model, one, x[lane]))
+        # Products of one lane and of all are summed in different orders.
+        expected = torch.func.functional_call(model, one, x[lane])
+        assert torch.allclose(y[lane], expected, rtol=1e-5, atol=1e-6)
     assert all(torch.equal(new_state[k], v) for k, v in state.items())
 
 
@@ -128,9 +130,6 @@ def test_module_base_threshold(value, expected):
 
 def test_module_base_jit_class(backend):
     calls = []
-    if backend == "evox":
-        # TorchScript can't save a Python function: func3 stays with PyTorch.
-        set_default_backend(None)
 
     @jit_class
     class ExampleModule(ModuleBase):
@@ -155,10 +154,17 @@ def test_module_base_jit_class(backend):
 
     m = ExampleModule()
     assert torch.equal(m.func3(torch.ones(2)), torch.full((2,), 4.0))
-    assert calls == [[1.0, 1.0]]
+    # Before, it was asked with zeros what it returns.
+    assert [c for c in calls if any(c)] == [[1.0, 1.0]]
     assert torch.equal(m.func1(torch.ones(2)), torch.full((2,), 2.0))
-    assert m.func1.backend == backend and m.func3.backend == "torch"
-    assert backend == "torch" or "func2" in m.func3.backend_reason
+    assert m.func1.backend == backend and m.func3.backend == backend
+    # Where nothing was asked for, it isn't called in vain.
+    set_default_backend(None)
+    calls.clear()
+    m = ExampleModule()
+    assert torch.equal(m.func3(torch.ones(2)), torch.full((2,), 4.0))
+    assert m.func3.backend == "torch" and "func2" in m.func3.backend_reason
+    assert calls == [[1.0, 1.0]]
     assert torch.equal(m.func2(torch.ones(1)), torch.full((1,), 2.0))
     script = m.__script_module__()
     assert isinstance(script.func1, torch.ScriptMethod)
