@@ -11,6 +11,7 @@ TorchScript, run lane by lane.
 """
 
 import copy
+from typing import Dict, Tuple
 
 import pytest
 import torch
@@ -223,6 +224,89 @@ def test_lane_equals_single_run(cls, arguments, strategy):
     else:
         results = program.many(*inputs)
     same(results, expected)
+
+
+@pytest.mark.parametrize("cls, arguments", CASES,
+                         ids=[c.__name__ for c, _ in CASES])
+def test_no_lanes(cls, arguments):
+    module = cls()
+    some = tuple(stacked([a(0)]) for a in arguments)
+    expected_state, expected = single_runs(module, arguments, 1)
+    program = evox_mlir.compile(
+        torch.jit.script(module), {"many": tuple(x[:0] for x in some)},
+        transforms={"many": "vmap(use_state(forward), axis_size=0)"})
+    results = program.many(*([batched_state(module, 0)] if expected_state
+                             else []), *(x[:0] for x in some))
+    if expected_state:
+        expected = (expected_state, expected)
+    same(results, torch.utils._pytree.tree_map(lambda x: x[:0], expected))
+
+
+def test_as_many_lanes_as_come():
+    script = torch.jit.script(While())
+    program = evox_mlir.compile(
+        script, {"many": (torch.zeros(5, 3),)}, dynamic=None,
+        transforms={"many": "vmap(use_state(forward))"},
+        options=("--input=many:float32[?,3]",))
+    for lanes in (1, 2, 6):
+        inputs = stacked([y_of(i) for i in range(lanes)])
+        state, results = program.many(batched_state(While(), lanes), inputs)
+        expected_state, expected = single_runs(While(), (y_of,), lanes)
+        same(results, expected)
+        same(state, expected_state)
+
+
+def test_structures_and_dims():
+    class Tree(torch.nn.Module):
+        def forward(self, d: Dict[str, Tensor], t: Tuple[Tensor, Tensor]):
+            return {"a": d["x"] * t[0], "b": (t[1], d["y"].sum())}
+
+    d = {"x": torch.rand(3, 2), "y": torch.rand(4)}
+    t = (torch.rand(2, 3), torch.rand(3))
+    program = evox_mlir.compile(
+        torch.jit.script(Tree()), {"many": (d, t)},
+        transforms={"many": "vmap(forward, in_dims=({'x': 0, 'y': None}, "
+                            "(1, None)), out_dims={'a': 1, 'b': (None, None)})"})
+    result = program.many(d, t)
+    same(result["a"], (d["x"] * t[0].T).T)
+    same(result["b"], (t[1], d["y"].sum()))
+
+
+def test_a_network_per_lane():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(),
+                              torch.nn.LayerNorm(8), torch.nn.Linear(8, 2))
+    x = torch.rand(6, 3, 4)
+    program = evox_mlir.compile(
+        torch.jit.script(net), {"many": (x,)},
+        transforms={"many": "vmap(use_state(forward), axis_size=6)"})
+    torch.manual_seed(0)
+    weights = {k: v.detach() + torch.randn(6, *v.shape) / 10
+               for k, v in net.state_dict().items()}
+    expected = torch.func.vmap(
+        lambda w, y: torch.func.functional_call(net, w, (y,)))(weights, x)
+    same(program.many(weights, x)[1], expected.detach())
+
+
+def test_the_host_is_called_for_each_lane():
+    class Asks(torch.nn.Module):
+        @torch.jit.ignore
+        def ask(self, x: Tensor) -> Tensor:
+            return x.sum() * 2
+
+        def forward(self, y: Tensor):
+            z = torch.zeros(())
+            if y[0] > 0.5:
+                z = self.ask(y)
+            return z + 1
+
+    y = torch.tensor([[0.9, 1.0], [0.1, 5.0], [0.6, -1.0]])
+    program = evox_mlir.compile(
+        torch.jit.script(Asks()), {"many": (y,)},
+        transforms={"many": "vmap(forward)"}, externals={"ask": "float32[]"})
+    asked = []
+    program.set_external("ask", lambda x: (asked.append(x.clone()), x.sum() * 2)[1])
+    same(program.many(y), torch.tensor([4.8, 1.0, 0.2]))
+    assert len(asked) == 2  # the lanes that ask
 
 
 def test_vmap_of_vmap():

@@ -69,6 +69,8 @@ private:
     std::unique_ptr<Batcher> batcher; ///< after its analysis
   };
   LogicalResult checkDims(Lanes &lanes);
+  FailureOr<SmallVector<Value>> none(Lanes &lanes, ValueRange arguments,
+                                     ArrayRef<Type> results);
   bool isCheaperOneByOne(Lanes &lanes);
   FailureOr<SmallVector<Value>> together(Lanes &lanes, ValueRange arguments);
   SmallVector<Value> oneByOne(Lanes &lanes, ValueRange arguments);
@@ -491,7 +493,9 @@ LogicalResult Resolver::vmap(VmapOp op, func::FuncOp target) {
   bool isFree = !strategy && !chunk &&
                 (!draws || philox || lanes.randomness == Randomness::Same);
   FailureOr<SmallVector<Value>> out = failure();
-  if (strategy == "lanes" || ordered || (isFree && isCheaperOneByOne(lanes)))
+  if (lanes.staticCount == 0)
+    out = none(lanes, block->getArguments(), results);
+  else if (strategy == "lanes" || ordered || (isFree && isCheaperOneByOne(lanes)))
     out = oneByOne(lanes, block->getArguments());
   else if (chunk && (lanes.staticCount == ShapedType::kDynamic ||
                      lanes.staticCount > chunk))
@@ -519,6 +523,32 @@ FailureOr<std::unique_ptr<Batcher>> Resolver::analyze(Lanes &lanes) {
   if (failed(batcher->analyze(lanes.target.getBody().front(), flags)))
     return failure();
   return batcher;
+}
+
+/// No lanes, no work: results without elements, and every slot as it was.
+FailureOr<SmallVector<Value>> Resolver::none(Lanes &lanes, ValueRange arguments,
+                                             ArrayRef<Type> results) {
+  SmallVector<Value> out;
+  for (auto [i, dim] : llvm::enumerate(lanes.outDims)) {
+    auto type = cast<RankedTensorType>(results[i]);
+    if (!dim || llvm::any_of(type.getShape(), ShapedType::isDynamic))
+      return LogicalResult(lanes.op.emitOpError()
+                           << "has no lanes, so result " << i << " of "
+                           << type << " cannot be made");
+    out.push_back(tensor::EmptyOp::create(builder, where, type.getShape(),
+                                          type.getElementType()));
+  }
+  unsigned users = lanes.shape.arguments.size();
+  for (auto [slot, position] : lanes.shape.writes) {
+    const auto *read = lanes.shape.reads.find(slot);
+    if (read == lanes.shape.reads.end())
+      return LogicalResult(lanes.op.emitOpError()
+                           << "has no lanes, so '"
+                           << layout.getSlots()[slot].name
+                           << "' gets no value");
+    out.push_back(arguments[users + (read - lanes.shape.reads.begin())]);
+  }
+  return out;
 }
 
 /// The cost model. All lanes together pay for every branch, and for a loop as
