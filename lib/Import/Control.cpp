@@ -469,6 +469,9 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
       if (vs[w].kind != Py::Uninitialized)
         lists.push_back(itemsOf(w, vs[w]));
       if (lists.size() != w + 1 || lists[w].size() != lists[0].size())
+    if (llvm::any_of(vs, [](const Py &v) { return v.items && v.items->growSlot >= 0; }))
+      in.fail(what + " is a list that grows at run time or another one, which only the data "
+              "decides");
         in.fail(what + " is a " + kindName(kind) + " whose length only the data decides");
     }
     for (size_t i = 0; i < lists[0].size(); ++i) {

@@ -231,9 +231,24 @@ Held ModuleImporter::hold(const Py &v, const std::string &path, const Held *befo
       }
       return h;
     }
-    if (v.kind == Py::List && widening.lists.count(path))
-      in.fail("the list '" + path + "' grows at run time, so it cannot be replaced by another "
-              "list: it can be appended to");
+    // A new list in the place of one that grows: the old one's elements go.
+    auto grows = widening.lists.find(path);
+    if (v.kind == Py::List && grows != widening.lists.end()) {
+      h.growing = true;
+      h.slot = slotOf(path);
+      Interpreter::Slot &slot = in.slots[h.slot];
+      mlir::Value list = ListClearOp::create(b, slot.type, in.loadSlot(h.slot, slot.type));
+      for (const Py &item : v.list()) {
+        if (!item.isTensor() || item.tensor->dtype != slot.dtype)
+          in.fail("the list '" + path + "' grows at run time: it holds tensors of " +
+                  dtypeName(slot.dtype) + " only");
+        in.onAppend(h.slot, item.tensor->type);
+        list = ListAppendOp::create(b, list.getType(), list, in.read(item.tensor));
+      }
+      StoreOp::create(b, list, in.symbolOf(h.slot));
+      slot.kind = StateKind::Mutable;
+      return h;
+    }
     // A list of tensors that has become longer grows at run time.
     if (v.kind == Py::List && before && before->kind == Py::List && !before->growing &&
         v.list().size() > before->items.size() && !v.list().empty() &&

@@ -354,7 +354,7 @@ static void restoreWrites(evox_instance *instance,
     const SavedSlot &saved = instance->saved[slot];
     int32_t kind = instance->program->slots[slot].slot;
     if (kind == EVOX_SLOT_LIST)
-      truncateList(instance, instance->lists[slot], saved.listSize);
+      restoreList(instance, instance->lists[slot], saved.listSize);
     if (kind != EVOX_SLOT_TENSOR)
       continue;
     evox_view &now = instance->slots[slot];
@@ -419,6 +419,8 @@ static void step(evox_instance *instance, const evox_entry_desc *entry) {
     if (!instance->results[i].data)
       fail(instance, EVOX_ERROR_PROGRAM,
            "the compiled code left result %d without a value", i);
+  for (int32_t i = 0; i < code->n_writes; ++i)
+    keepList(instance, instance->lists[code->writes[i]]);
   if (code->next != instance->phase) {
     checkPhase(instance, code->next);
     instance->phase = code->next;

@@ -9,6 +9,7 @@
 #include "Runtime.h"
 
 #include <cstdlib>
+#include <cstring>
 
 using namespace evox::rt;
 
@@ -17,7 +18,27 @@ void evox::rt::truncateList(evox_instance *instance, List &list, int64_t size) {
     instance->memory.release(list.items[--list.size].data);
 }
 
+void evox::rt::keepList(evox_instance *instance, List &list) {
+  while (list.nDropped)
+    instance->memory.release(list.dropped[--list.nDropped].data);
+  std::free(list.dropped);
+  list.dropped = nullptr;
+}
+
+void evox::rt::restoreList(evox_instance *instance, List &list, int64_t size) {
+  if (list.dropped) {
+    truncateList(instance, list, 0);
+    std::free(list.items);
+    list.items = list.dropped;
+    list.size = list.capacity = list.nDropped;
+    list.dropped = nullptr;
+    list.nDropped = 0;
+  }
+  truncateList(instance, list, size);
+}
+
 void evox::rt::freeList(evox_instance *instance, List &list) {
+  keepList(instance, list);
   truncateList(instance, list, 0);
   std::free(list.items);
   list.items = nullptr;
@@ -55,6 +76,23 @@ extern "C" void evox_rt_list_append(evox_ctx *ctx, int32_t slot,
     fail(instance, EVOX_ERROR_MEMORY, "out of memory: an element of a list");
   copyElements(copy.data, *value);
   pushList(list, copy);
+}
+
+extern "C" void evox_rt_list_clear(evox_ctx *ctx, int32_t slot) {
+  evox_instance *instance = instanceOf(ctx);
+  List &list = instance->lists[slot];
+  if (!list.size)
+    return;
+  size_t bytes = size_t(list.nDropped + list.size) * sizeof(evox_view);
+  void *dropped = std::realloc(list.dropped, bytes);
+  if (!dropped)
+    fail(instance, EVOX_ERROR_MEMORY, "out of memory: a list of %lld tensors",
+         static_cast<long long>(list.size));
+  list.dropped = static_cast<evox_view *>(dropped);
+  std::memcpy(list.dropped + list.nDropped, list.items,
+              size_t(list.size) * sizeof(evox_view));
+  list.nDropped += list.size;
+  list.size = 0;
 }
 
 extern "C" int64_t evox_rt_list_size(evox_ctx *ctx, int32_t slot) {

@@ -35,6 +35,10 @@ struct List {
   evox_view *items;
   int64_t size;
   int64_t capacity;
+  // What the call that runs has taken out, the list's first elements first:
+  // they come back when it fails.
+  evox_view *dropped;
+  int64_t nDropped;
 };
 
 struct External {
@@ -198,6 +202,9 @@ void adoptState(evox_instance *instance, const NewState &state, int32_t phase);
 
 void truncateList(evox_instance *instance, List &list, int64_t size);
 void freeList(evox_instance *instance, List &list);
+/// Ends a call: a failed one leaves the `size` elements that it found.
+void keepList(evox_instance *instance, List &list);
+void restoreList(evox_instance *instance, List &list, int64_t size);
 /// Makes room; fails the call when memory is out.
 void reserveList(evox_instance *instance, List &list, int64_t capacity);
 /// Adds an element whose data the list takes over; there is room.

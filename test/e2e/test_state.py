@@ -546,6 +546,37 @@ class Resets(nn.Module):
     def last(self):
         return self.history[-1]
 
+    @torch.jit.export
+    def refill(self, y: Tensor):
+        """What was read before stays; the list may be made of its elements."""
+        old = self.history[0]
+        self.history.append(old * 5)
+        self.history = [old + y, self.history[-1]]
+        self.history.append(old)
+        return old, len(self.history), self.history[0]
+
+    @torch.jit.export
+    def swap(self, y: Tensor):
+        last = self.history[-1]
+        self.history = []
+        self.history.append(last * y)
+        return last
+
+    @torch.jit.export
+    def fails(self, y: Tensor):
+        last = self.history[-1]
+        self.history = [last, y]
+        assert bool(y[0] > 0), "y is not positive"
+        return last
+
+
+class ByDataList(Resets):
+    @torch.jit.export
+    def maybe(self, y: Tensor):
+        if bool(y[0] > 0):
+            self.history = []
+        return 0
+
 
 class Sizes(nn.Module):
     """A list of tensors of different sizes, and of bytes."""
@@ -628,6 +659,9 @@ PLAYS = {
     "dict that widens": (Dicts, [("widen",), ("widen",)]),
     "views": (Views, [("write",), ("link",), ("write",), ("write",),
                       ("unlink",), ("write",), ("link",), ("write",)]),
+    "resets": (Resets, [("step", X), ("step", Y), ("clear",), ("step", Y),
+                        ("last",), ("clear",), ("step", X), ("last",),
+                        ("refill", X), ("last",), ("swap", Y), ("step", X)]),
     "sizes": (Sizes, [("step",)] * 4),
     "nested": (Nested, [("step", X), ("step", Y), ("step", X)]),
     "branches": (Branches, [("step", X), ("draw",), ("step", Y), ("step", X),
@@ -679,11 +713,24 @@ def test_a_list_that_grows_is_extended(tmp_path):
     play(Extends(), [("step", X), ("step", Y), ("step", X)], tmp_path)
 
 
+def test_a_list_comes_back_when_the_call_fails():
+    program = evox_mlir.compile(torch.jit.script(Resets()),
+                                {"step": (X,), "fails": (X,)})
+    for y in (X, Y, X + Y):
+        program.step(y)
+    with pytest.raises(evox_mlir.ProgramError, match="not positive"):
+        program.fails(-X)
+    language.same([X, Y, X + Y], program.get("history"))
+    language.same(X + Y, program.fails(X))
+    language.same([X + Y, X], program.get("history"))
+    program.reset()
+    assert program.get("history") == []
+
+
 @pytest.mark.parametrize("kind, method, args, text", [
     (Slices, "last", (), "'slice' of a list that grows"),
     (Inserts, "front", (X,), "'insert' of a list that grows"),
-    (Resets, "clear", (), "'history' grows at run time, so it cannot be "
-                          "replaced")])
+    (ByDataList, "maybe", (X,), "'history' is a list that grows")])
 def test_what_a_list_that_grows_cannot(kind, method, args, text):
     """An error: not the elements that the compiler knows of."""
     with pytest.raises(evox_mlir.CompileError, match=text):

@@ -133,6 +133,8 @@ void evox_rt_external(evox_ctx *ctx, const char *name, const evox_view *args,
                       int32_t n_args, evox_view *results, int32_t n_results);
 /* Appends a copy. */
 void evox_rt_list_append(evox_ctx *ctx, int32_t slot, const evox_view *value);
+/* What was read of the list stays readable until the call ends. */
+void evox_rt_list_clear(evox_ctx *ctx, int32_t slot);
 int64_t evox_rt_list_size(evox_ctx *ctx, int32_t slot);
 /* Fails the call when out of range, as Python's IndexError. */
 void evox_rt_list_get(evox_ctx *ctx, int32_t slot, int64_t index,

@@ -392,6 +392,8 @@ LogicalResult Handles::run(Block &block) {
   for (Operation &op : block) {
     if (auto append = dyn_cast<ListAppendOp>(op)) {
       set(append.getResult(), rootOf(append.getList()));
+    } else if (auto clear = dyn_cast<ListClearOp>(op)) {
+      set(clear.getResult(), rootOf(clear.getList()));
     } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
       for (auto [arg, result, init] : llvm::zip_equal(
                loop.getRegionIterArgs(), loop.getResults(), loop.getInits())) {

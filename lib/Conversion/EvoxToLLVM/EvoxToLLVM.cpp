@@ -286,6 +286,18 @@ struct LowerListAppend : Pattern<ListAppendOp> {
   }
 };
 
+struct LowerListClear : Pattern<ListClearOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(ListClearOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    runtime.call(rewriter, op.getLoc(), "evox_rt_list_clear",
+                 {RuntimeCalls::getContext(op), adaptor.getList()});
+    rewriter.replaceOp(op, adaptor.getList());
+    return success();
+  }
+};
+
 struct LowerListSize : Pattern<ListSizeOp> {
   using Pattern::Pattern;
   LogicalResult
@@ -425,7 +437,7 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
   populateMathToLibmConversionPatterns(patterns, /*benefit=*/1);
   patterns.add<LowerAlloc, LowerDealloc, LowerBoolLoad, LowerBoolStore,
                LowerKernelCall, LowerAssert, LowerParallelCall,
-               LowerListAppend, LowerListSize, LowerListGet, LowerExpM1>(
+               LowerListAppend, LowerListClear, LowerListSize, LowerListGet, LowerExpM1>(
       converter, runtime);
 
   LLVMConversionTarget target(*context);

@@ -63,11 +63,13 @@ func.func @assertion(%c: i1, %n: index, %x: f32) {
 // CHECK-LABEL: llvm.func internal @lists(
 // CHECK-SAME:    %[[CTX:.*]]: !llvm.ptr, %[[L:.*]]: i32,
 // CHECK:         llvm.call @evox_rt_list_get(%[[CTX]], %[[L]],
+// CHECK:         llvm.call @evox_rt_list_clear(%[[CTX]], %[[L]])
 // CHECK:         llvm.call @evox_rt_list_append(%[[CTX]], %[[L]],
 // CHECK:         llvm.call @evox_rt_list_size(%[[CTX]], %[[L]])
 func.func @lists(%l: !evox.list<tensor<?xf32>>, %i: index) -> index {
   %e = evox.list.get %l[%i] : !evox.list<tensor<?xf32>> -> memref<?xf32>
-  %m = evox.list.append %l, %e : !evox.list<tensor<?xf32>>, memref<?xf32>
+  %c = evox.list.clear %l : !evox.list<tensor<?xf32>>
+  %m = evox.list.append %c, %e : !evox.list<tensor<?xf32>>, memref<?xf32>
   %n = evox.list.size %m : !evox.list<tensor<?xf32>>
   return %n : index
 }

@@ -36,7 +36,7 @@ static StringRef checkState(Operation *op) {
 static StringRef checkLinalg(Operation *op) {
   return isa_and_nonnull<EvoxDialect>(op->getDialect()) &&
                  !isa<evox::ModuleOp, StateOp, KernelCallOp, AssertOp,
-                      ListAppendOp, ListSizeOp, ListGetOp>(op)
+                      ListAppendOp, ListClearOp, ListSizeOp, ListGetOp>(op)
              ? "it must be a kernel call or ops on tensors here"
              : "";
 }

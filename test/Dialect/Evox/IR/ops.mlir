@@ -91,6 +91,8 @@ evox.module @Workflow attributes {phases = [
     %l = evox.load @history : !evox.list<tensor<?xf32>>
     // CHECK: %[[M:.*]] = evox.list.append %[[L]], %[[T]] : !evox.list<tensor<?xf32>>, tensor<8xf32>
     %m = evox.list.append %l, %x : !evox.list<tensor<?xf32>>, tensor<8xf32>
+    // CHECK: evox.list.clear %[[M]] : !evox.list<tensor<?xf32>>
+    %c = evox.list.clear %m : !evox.list<tensor<?xf32>>
     // CHECK: evox.list.size %[[M]] : !evox.list<tensor<?xf32>>
     %n = evox.list.size %m : !evox.list<tensor<?xf32>>
     // CHECK: evox.list.get %[[M]][%[[I]]] : !evox.list<tensor<?xf32>> -> tensor<?xf32>

@@ -252,6 +252,18 @@ def Evox_ListAppendOp : Evox_Op<"list.append", [MemoryEffects<[MemWrite]>, AllTy
   let hasVerifier = 1;
 }
 
+def Evox_ListClearOp : Evox_Op<"list.clear", [MemoryEffects<[MemWrite]>, AllTypesMatch<["list", "result"]>]> {
+  let summary = "Takes all elements out of a list of the instance";
+  let description = [{
+    What was read of the list before stays as it is.
+
+    Example: `%m = evox.list.clear %l : !evox.list<tensor<?xf32>>`
+  }];
+  let arguments = (ins Evox_ListType:$list);
+  let results = (outs Evox_ListType:$result);
+  let assemblyFormat = "$list attr-dict `:` qualified(type($list))";
+}
+
 def Evox_ListSizeOp : Evox_Op<"list.size", [MemoryEffects<[MemRead]>]> {
   let summary = "The number of elements of a list";
   let description = [{
