@@ -463,12 +463,6 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
   case Py::List:
   case Py::Tuple:
   case Py::Dict: {
-    std::vector<Py> items;
-    std::vector<std::vector<Py>> lists;
-    for (size_t w = 0; w < ways(); ++w) {
-      if (vs[w].kind != Py::Uninitialized)
-        lists.push_back(itemsOf(w, vs[w]));
-      if (lists.size() != w + 1 || lists[w].size() != lists[0].size())
     if (llvm::any_of(vs, [](const Py &v) { return v.items && v.items->growSlot >= 0; }))
       in.fail(what + " is a list that grows at run time or another one, which only the data "
               "decides");
@@ -478,6 +472,18 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
       std::vector<Py> column;
       for (auto &list : lists)
         column.push_back(list[i]);
+    std::vector<Py> items;
+    std::vector<std::vector<Py>> lists;
+    size_t length = 0;
+    for (size_t w = 0; w < ways(); ++w)
+      if (&vs[w] == model)
+        length = itemsOf(w, vs[w]).size();
+    for (size_t w = 0; w < ways(); ++w) {
+      Py unset;
+      unset.kind = Py::Uninitialized;
+      lists.push_back(vs[w].kind == Py::Uninitialized ? std::vector<Py>(length, unset)
+                                                      : itemsOf(w, vs[w]));
+      if (lists[w].size() != length)
       items.push_back(merge(std::move(column), "an element of " + what));
     }
     Py out = Py::ofItems(kind, std::move(items), model->items->type);
