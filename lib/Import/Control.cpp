@@ -405,6 +405,12 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
   if (llvm::all_of(vs, [&](Py &v) { return sameValue(v, *model); }))
     return *model;
   Py::Kind kind = model->kind;
+  // What is known now needs no value where the variable is unset.
+  bool isKnown = model->isStatic() && kind != Py::Tensor && kind != Py::Object && !model->items;
+  if (isKnown && llvm::all_of(vs, [&](Py &v) {
+        return v.kind == Py::Uninitialized || sameValue(v, *model);
+      }))
+    return *model;
   for (Py &v : vs)
     if (v.kind != kind && v.kind != Py::Uninitialized)
       in.fail(what + " is " + kindName(kind) + " or " + kindName(v.kind) +
@@ -466,12 +472,6 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
     if (llvm::any_of(vs, [](const Py &v) { return v.items && v.items->growSlot >= 0; }))
       in.fail(what + " is a list that grows at run time or another one, which only the data "
               "decides");
-        in.fail(what + " is a " + kindName(kind) + " whose length only the data decides");
-    }
-    for (size_t i = 0; i < lists[0].size(); ++i) {
-      std::vector<Py> column;
-      for (auto &list : lists)
-        column.push_back(list[i]);
     std::vector<Py> items;
     std::vector<std::vector<Py>> lists;
     size_t length = 0;
@@ -484,6 +484,12 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
       lists.push_back(vs[w].kind == Py::Uninitialized ? std::vector<Py>(length, unset)
                                                       : itemsOf(w, vs[w]));
       if (lists[w].size() != length)
+        in.fail(what + " is a " + kindName(kind) + " whose length only the data decides");
+    }
+    for (size_t i = 0; i < lists[0].size(); ++i) {
+      std::vector<Py> column;
+      for (auto &list : lists)
+        column.push_back(list[i]);
       items.push_back(merge(std::move(column), "an element of " + what));
     }
     Py out = Py::ofItems(kind, std::move(items), model->items->type);
@@ -491,7 +497,8 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
     out.s = "merged";
     if (kind != Py::Tuple)
       for (const Py &v : vs)
-        objectAliases.push_back({out.items, v.items});
+        if (v.kind != Py::Uninitialized)
+          objectAliases.push_back({out.items, v.items});
     return out;
   }
   case Py::Object: {
@@ -767,8 +774,13 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
           return type && !type.hasStaticShape();
         }))
       return false; // unrolled, the shapes stay known
+    // scf.for's canonicalization takes it that what a loop carries keeps the
+    // shape that it has at the start.
     bool isCounted = nextCondition.isStatic() && nextCondition.i &&
-                     condition.isStatic() && done == 0;
+                     condition.isStatic() && done == 0 && llvm::none_of(types, [](Type t) {
+                       auto type = dyn_cast<RankedTensorType>(t);
+                       return type && !type.hasStaticShape();
+                     });
 
     OpBuilder::InsertionGuard guard(b);
     ValueRange results;
@@ -784,6 +796,9 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
       b.setInsertionPointToStart(block);
       mlir::Value i = arith::IndexCastOp::create(b, i64Type, block->getArgument(0));
       block->getArgument(1).replaceAllUsesWith(i);
+      for (mlir::Value &leaf : merge->leaves[1]) // `last = i`
+        if (leaf == block->getArgument(1))
+          leaf = i;
       block->eraseArgument(1);
       b.setInsertionPointToEnd(block);
       scf::YieldOp::create(b, merge->leaves[1]);
