@@ -11,6 +11,7 @@
 #include "Ops/Python.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace evox;
@@ -187,13 +188,24 @@ Py Interpreter::fromConstant(const script::Constant &c) {
   llvm_unreachable("all kinds are handled");
 }
 
+static bool isUserCode(const script::Location &loc) {
+  return StringRef(loc.file).ends_with(".py") || StringRef(loc.file).ends_with(".ts");
+}
+
 Py Interpreter::constant(const script::Node &node) {
   auto value = node.attributes.find("value");
   if (value == node.attributes.end())
     return Py();
   Py v = fromConstant(value->second);
-  if (v.kind == Py::Tensor)
-    v.tensor->wrappedNumber = false;
+  if (v.kind != Py::Tensor)
+    return v;
+  v.tensor->wrappedNumber = false;
+  // Only a trace has tensors of no dimensions among its constants.
+  if (v.tensor->rank() == 0 && currentFunction && isUserCode(node.loc))
+    note("'" + currentFunction->name +
+         "' was traced: what Python computed is a constant in it, and where "
+         "Python branched or looped on data, only what was traced is left; "
+         "torch.jit.script keeps branches and loops");
   return v;
 }
 
@@ -201,11 +213,8 @@ Py Interpreter::callFunction(script::Function &fn, std::vector<Py> args) {
   if (depth > 200)
     fail("calls nest more than 200 deep in '" + fn.name +
          "': a recursion that depends on data cannot be compiled");
-  struct Nesting {
-    int &depth;
-    Nesting(int &depth) : depth(depth) { ++depth; }
-    ~Nesting() { --depth; }
-  } nesting(depth);
+  llvm::SaveAndRestore nesting(depth, depth + 1);
+  llvm::SaveAndRestore function(currentFunction, const_cast<const script::Function *>(&fn));
   const script::Block &body = fn.graph();
   std::vector<Py> env(fn.numValues);
   for (size_t i = 0; i < body.inputs.size(); ++i) {
@@ -219,6 +228,7 @@ Py Interpreter::callFunction(script::Function &fn, std::vector<Py> args) {
   runBlock(body, env);
   if (body.outputs.empty())
     return Py();
+  checkKnown(env[body.outputs[0]]);
   return env[body.outputs[0]];
 }
 
@@ -252,10 +262,6 @@ void Interpreter::runBlock(const script::Block &block, std::vector<Py> &env) {
     runNode(*node, env);
 }
 
-static bool isUserCode(const script::Location &loc) {
-  return StringRef(loc.file).ends_with(".py") || StringRef(loc.file).ends_with(".ts");
-}
-
 void Interpreter::runNode(const script::Node &node, std::vector<Py> &env) {
   Location previous = b.getLoc();
   const script::Node *previousNode = currentNode;
@@ -272,8 +278,10 @@ void Interpreter::runNode(const script::Node &node, std::vector<Py> &env) {
       std::vector<Py> args;
       bool poisoned = false;
       for (int input : node.inputs) {
-        args.push_back(env[input]);
-        poisoned |= env[input].kind == Py::Poison;
+        const Py &v = args.emplace_back(env[input]);
+        poisoned |= v.kind == Py::Poison;
+        if (v.items ? !v.items->poison.empty() : v.object && !v.object->poison.empty())
+          checkKnown(v);
       }
       if (!poisoned && node.attributes.count("numberOperand") && args[1].isTensor())
         args[1] = item(args[1].tensor);
@@ -326,14 +334,6 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
     auto family = table.find(base);
     return family == table.end() ? nullptr : family->second;
   };
-  if (full == "aten::wait") // of a future, which is its result
-    return {args[0]};
-  if (space == "aten") {
-    if (OpFn fn = lookup(name)) {
-      Call call{*this, node, name, node.overload, std::move(args), node.argNames};
-      return fn(call);
-    }
-    // `out=` variants: compute, then write into out.
   // A list that grows has its elements at run time only.
   for (const Py &v : args) {
     if (!v.items || v.items->growSlot < 0)
@@ -349,6 +349,14 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
       fail("'" + name.str() + "' of a list that grows at run time is not supported: it can be "
            "appended to, read at an index, and its length taken");
   }
+  if (full == "aten::wait") // of a future, which is its result
+    return {args[0]};
+  if (space == "aten") {
+    if (OpFn fn = lookup(name)) {
+      Call call{*this, node, name, node.overload, std::move(args), node.argNames};
+      return fn(call);
+    }
+    // `out=` variants: compute, then write into out.
     if (!args.empty() && node.argNames.size() == args.size() &&
         node.argNames.back() == "out" && args.back().isTensor()) {
       script::Node pure;
@@ -578,6 +586,8 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
   if (kind == "TupleUnpack" || kind == "ListUnpack") {
     if (args[0].kind != Py::List && args[0].kind != Py::Tuple)
       fail(std::string("cannot unpack ") + kindName(args[0].kind));
+    if (args[0].items->growSlot >= 0)
+      fail("cannot unpack a list that grows at run time");
     if (args[0].list().size() != node.outputs.size())
       fail("expected " + std::to_string(node.outputs.size()) +
            " values to unpack, got " + std::to_string(args[0].list().size()));
@@ -586,8 +596,6 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
   if (kind == "TupleIndex") {
     int64_t i = args[1].i, n = args[0].list().size();
     if (i < 0)
-    if (args[0].items->growSlot >= 0)
-      fail("cannot unpack a list that grows at run time");
       i += n;
     if (i < 0 || i >= n)
       fail("tuple index out of range");

@@ -275,6 +275,7 @@ private:
 
   int depth = 0;
   const script::Node *currentNode = nullptr;
+  const script::Function *currentFunction = nullptr;
   std::set<std::string> notes;
 };
 
