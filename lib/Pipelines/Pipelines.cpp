@@ -36,11 +36,15 @@ static void cleanUp(OpPassManager &pm) {
   func.addPass(createCSEPass());
 }
 
-void evox::buildToStatePipeline(OpPassManager &pm, const PipelineOptions &) {
+void evox::buildToStatePipeline(OpPassManager &pm,
+                                const PipelineOptions &options) {
   pm.addPass(createEvoxUseState());
   // Bottom-up with a clean-up per function would simplify a callee over and
   // over; all of it is done once, below.
   pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
+  EvoxVmapOptions vmap;
+  vmap.rng = options.rng;
+  pm.addPass(createEvoxVmap(vmap));
   pm.addPass(createSymbolDCEPass());
   cleanUp(pm);
   pm.nest<func::FuncOp>().addPass(createEvoxFoldChecks());
@@ -109,13 +113,13 @@ void evox::buildToLLVMPipeline(OpPassManager &pm, const PipelineOptions &) {
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createLowerAffinePass());
   func.addPass(createSCFToControlFlowPass());
+  func.addPass(createEvoxExpandOpenShapes());
   func.addPass(memref::createExpandStridedMetadataPass());
   func.addPass(createLowerAffinePass()); // of the sizes that the last one made
   func.addPass(arith::createArithExpandOpsPass());
   pm.addPass(createConvertEvoxToLLVM());
   pm.addPass(createReconcileUnrealizedCastsPass());
   verify(pm, "llvm");
-  func.addPass(createEvoxExpandOpenShapes());
 }
 
 ArrayRef<Stage> evox::getStages() {
