@@ -9,11 +9,13 @@ the program wrote is copied back."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+import ctypes
+from typing import Any, Dict, Optional
 
 import torch
 from torch import nn
 
+from .. import _abi, _tensor
 from ._backend import BackendUnavailable
 from ._graph import only_appended, set_attributes, used_attributes
 from ._script import ScriptTwin, _same, _snapshot
@@ -31,13 +33,58 @@ def uses_generator(program) -> bool:
     )
 
 
-def call_program(program, name: str, args, draws: bool):
+class Port:
+    """State in and out of a program, without the general path's checks: this
+    is done at each call, for each piece of state."""
+
+    def __init__(self, program):
+        self.program, self._api, self._handle = program, program._api, program._handle
+        self._out = _abi.Tensor()
+
+    def _check(self, status):
+        _abi.check(self._api, self._handle, status)
+
+    def read(self, name: bytes) -> torch.Tensor:
+        """A new tensor with the value of a slot."""
+        view = self._look(name)
+        shape = view.shape[: view.rank]
+        out = torch.empty(shape, dtype=getattr(torch, _tensor.NAMES[view.dtype]))
+        if tuple(view.strides[: view.rank]) != out.stride() and out.numel() > 1:
+            return _tensor.from_view(view)
+        ctypes.memmove(out.data_ptr(), view.data, out.numel() * out.element_size())
+        return out
+
+    def _look(self, name: bytes):
+        view = self._out
+        self._check(self._api.get_state(self._handle, name, ctypes.byref(view)))
+        return view
+
+    def write(self, name: bytes, view) -> None:
+        self._check(self._api.set_state(self._handle, name, ctypes.byref(view)))
+
+    def generator_in(self) -> torch.Tensor:
+        state = torch.get_rng_state()
+        view, keep = _tensor.to_view(state, "the generator")
+        self.write(_GENERATOR, view)
+        return keep
+
+    def generator_out(self, state: torch.Tensor) -> None:
+        view = self._look(_GENERATOR)
+        ctypes.memmove(state.data_ptr(), view.data, state.numel())
+        torch.set_rng_state(state)
+
+
+_GENERATOR = GENERATOR.encode()
+
+
+def call_program(program, name: str, args, draws: bool, port: Optional[Port] = None):
     """Call an entry point; it draws from PyTorch's default generator."""
     if not draws:
         return program.call(name, *args)
-    program.set(GENERATOR, torch.get_rng_state())
+    port = port or Port(program)
+    state = port.generator_in()
     out = program.call(name, *args)
-    torch.set_rng_state(program.get(GENERATOR))
+    port.generator_out(state)
     return out
 
 
@@ -49,12 +96,20 @@ def first_line(error: BaseException) -> str:
     return (found or lines or ["unknown error"])[0]
 
 
+_NUMBERS = {
+    bool: _tensor.CODES["bool"], int: _tensor.CODES["int64"],
+    float: _tensor.CODES["float64"],
+}
+
+
 class _Slot:
     """A piece of state that the program keeps, and where Python keeps it."""
 
     def __init__(self, name, pair, attribute, is_list, in_place):
         self.name, self.pair, self.attribute = name, pair, attribute
         self.is_list, self.in_place = is_list, in_place
+        self.encoded = name.encode()
+        self._view = self._viewed = self._layout = None
         self.remember()
 
     def value(self):
@@ -67,6 +122,18 @@ class _Slot:
         self.last = value
         counts = ours and isinstance(value, torch.Tensor) and not value.is_inference()
         self.version = value._version if counts else None
+
+    def view(self, value):
+        """What set_state takes: made again only where the tensor is another."""
+        tensor = isinstance(value, torch.Tensor)
+        layout = tensor and (value.data_ptr(), value.shape, value.stride())
+        if not tensor or value is not self._viewed or layout != self._layout:
+            expected = None
+            if not tensor:
+                expected = _NUMBERS[type(value)], ()
+            self._view, keep = _tensor.to_view(value, f"state {self.name!r}", expected)
+            self._viewed, self._layout = value if tensor else keep, layout
+        return self._view
 
     def changed(self) -> bool:
         """Whether Python's value is new. Raises DoesNotFit for another type."""
@@ -116,7 +183,7 @@ class Bound:
 
     def __init__(self, twin: ScriptTwin, module: nn.Module, program, entry, graph,
                  skip=()):
-        self.program, self.entry = program, entry
+        self.program, self.entry, self.port = program, entry, Port(program)
         signature = program.library.signature
         self._check_phases(program)
         pairs = {id(pair.module): pair for pair in twin.pairs}
@@ -184,7 +251,7 @@ class Bound:
             raise DoesNotFit
         slots = [s for s in self.slots.values() if not s.is_list]
         for slot in [s for s in slots if s.changed()]:
-            self.program.set(slot.name, slot.value())
+            self.port.write(slot.encoded, slot.view(slot.value()))
             slot.remember(ours=slot.version is not None and slot.value() is slot.last)
 
     def __call__(self, args, pure=False) -> Any:
@@ -197,7 +264,7 @@ class Bound:
             for name in writes
             if self.slots[name].is_list
         }
-        out = call_program(program, self.entry, args, self.draws)
+        out = call_program(program, self.entry, args, self.draws, self.port)
         for name in writes:
             self._pull(self.slots[name], sizes.get(name), pure)
         return out
@@ -217,7 +284,7 @@ class Bound:
                     old.copy_(value)
                 slot.remember(ours=slot.version is not None)
                 return
-        value = self.program.get(slot.name)
+        value = self.port.read(slot.encoded)
         if not isinstance(old, torch.Tensor):
             value = type(old)(value.item())
         elif parameter:

@@ -375,12 +375,13 @@ class Traced(_Native):
             )
             entry = _ENTRY
         draws = run is not None and _bind.uses_generator(run)
+        port = _bind.Port(run) if draws else None
 
         def call(leaves):
             tensors = [leaves[i] for i in at]
             out = [None] * len(trace.outs)
             if run is not None:
-                results = _bind.call_program(run, entry, tensors, draws)
+                results = _bind.call_program(run, entry, tensors, draws, port)
                 for i, value in zip(order, results):
                     out[i] = value
             for i, (how, what) in enumerate(trace.outs):
@@ -620,9 +621,9 @@ class Scripted(_Native):
                 self.twin, self.chain.source.module, program, entry,
                 function.inlined_graph, skip,
             )
-        draws = _bind.uses_generator(program)
+        draws, port = _bind.uses_generator(program), _bind.Port(program)
         return lambda values, pure=False: _bind.call_program(
-            program, entry, values, draws
+            program, entry, values, draws, port
         )
 
     def _with_numbers(self, module, method, function, values, baked):

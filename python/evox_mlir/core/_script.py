@@ -380,6 +380,27 @@ def _structure(module: nn.Module) -> tuple:
     return tuple(out)
 
 
+class _Watch:
+    """The values in a tree of modules' dictionaries: a quick look whether
+    `_structure` can have changed. It holds them, so no other has their place."""
+
+    def __init__(self, module: nn.Module):
+        self.modules = [sub for _, sub in module.named_modules(remove_duplicate=False)]
+        self.seen = [self._values(sub) for sub in self.modules]
+
+    @staticmethod
+    def _values(sub):
+        d = sub.__dict__
+        return [v for k, v in d.items() if k not in _OURS] + list(d["_modules"].values())
+
+    def same(self) -> bool:
+        for sub, before in zip(self.modules, self.seen):
+            now = self._values(sub)
+            if len(now) != len(before) or not all(map(operator.is_, now, before)):
+                return False
+        return True
+
+
 class ScriptTwin:
     """The script module of `module` that exports the methods `exports`."""
 
@@ -393,6 +414,7 @@ class ScriptTwin:
         memo: Dict[int, nn.Module] = {}
         view = make_view(module, self.exports, memo)
         self.structure = _structure(module)
+        self.watch = _Watch(module)
         try:
             self.script = torch.jit.script(view)
         except Exception as e:
@@ -423,8 +445,12 @@ class ScriptTwin:
 
     def check(self) -> None:
         """Script again if the tree of modules has changed."""
+        if self.watch.same():
+            return
         if _structure(self._module()) != self.structure:
             self._build()
+        else:
+            self.watch = _Watch(self._module())
 
     def sync(self) -> torch.jit.ScriptModule:
         """The script module, holding the Python modules' present state."""

@@ -115,9 +115,10 @@ class BoundJitMethod:
         self.__doc__ = method.function.__doc__
         self.__module__ = method.function.__module__
         self.__qualname__ = method.function.__qualname__
-        self.__signature__ = inspect.signature(
-            types.MethodType(method.function, obj)
-        )
+
+    @property
+    def __signature__(self):
+        return inspect.signature(self.__evox_function__)
 
     def __eq__(self, other):
         return (
@@ -180,8 +181,9 @@ class BoundJitMethod:
             why = None
             if wanted is None and torch.is_grad_enabled():
                 leaves = pytree.tree_leaves((args, kwargs))
-                leaves += self.__self__.parameters()
-                if any(getattr(x, "requires_grad", False) for x in leaves):
+                if any(getattr(x, "requires_grad", False) for x in leaves) or (
+                    _learns(self.__self__)
+                ):
                     why = "native code has no gradients, and a tensor requires one"
             if why is None:
                 try:
@@ -228,6 +230,13 @@ class BoundJitMethod:
         state, result = out if isinstance(out, tuple) else (out, None)
         pure.set_state(state)
         return result
+
+
+def _learns(module) -> bool:
+    """Whether a parameter of it requires a gradient."""
+    if any(p is not None and p.requires_grad for p in module._parameters.values()):
+        return True
+    return any(m is not None and _learns(m) for m in module._modules.values())
 
 
 def jit_class(
