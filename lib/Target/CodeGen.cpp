@@ -54,7 +54,10 @@ evox::createTargetMachine(StringRef cpu) {
       CodeGenOptLevel::Aggressive));
 }
 
-void evox::optimize(Module &module, TargetMachine &machine) {
+void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
+  if (level < 3)
+    machine.setOptLevel(level < 2 ? CodeGenOptLevel::Less
+                                  : CodeGenOptLevel::Default);
   for (Function &function : module) {
     if (function.isDeclaration())
       continue;
@@ -77,7 +80,10 @@ void evox::optimize(Module &module, TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3)
+  builder
+      .buildPerModuleDefaultPipeline(level < 2   ? OptimizationLevel::O1
+                                     : level < 3 ? OptimizationLevel::O2
+                                                 : OptimizationLevel::O3)
       .run(module, modules);
 }
 

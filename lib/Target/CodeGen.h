@@ -21,8 +21,9 @@ namespace evox {
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(llvm::StringRef cpu);
 
-/// LLVM's -O3 for the machine.
-void optimize(llvm::Module &module, llvm::TargetMachine &machine);
+/// LLVM's -O1 to -O3 for the machine.
+void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+              unsigned level);
 
 llvm::Error emitCode(llvm::Module &module, llvm::TargetMachine &machine,
                      llvm::CodeGenFileType type, llvm::raw_pwrite_stream &);

@@ -50,6 +50,10 @@ struct Options {
       "cpu", cl::init("native"), cl::value_desc("NAME"), cl::cat(category),
       cl::desc("The processor: native (this one) or a name that LLVM knows. "
                "Example: --cpu=x86-64-v3")};
+  cl::opt<unsigned> optimization{
+      "O", cl::Prefix, cl::init(3), cl::value_desc("1|2|3"), cl::cat(category),
+      cl::desc("How much LLVM optimizes; the numbers are the same. "
+               "Example: -O1")};
   cl::opt<bool> fastMath{
       "fast-math", cl::cat(category),
       cl::desc("Let arithmetic be rearranged, which changes the rounding; the "
@@ -158,11 +162,17 @@ int evox::runCompileTool(int argc, char **argv) {
       "  evox-compile pso.pt -o libpso.so --header pso.h\n"
       "  evox-compile pso.pt --emit=linalg | less\n");
 
+  if (flags.optimization < 1 || flags.optimization > 3) {
+    llvm::errs() << "error: -O" << flags.optimization
+                 << ": levels are 1 to 3\n";
+    return 1;
+  }
   CompileOptions options;
   options.emit = flags.emit;
   options.rng = flags.rng;
   options.target = flags.target;
   options.cpu = flags.cpu;
+  options.optimization = flags.optimization;
   options.fastMath = flags.fastMath;
   options.name = flags.name;
   options.output = flags.output;

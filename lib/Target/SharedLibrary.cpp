@@ -273,7 +273,7 @@ LogicalResult Compilation::toMachineCode() {
   addProgramTable(*code, program);
   annotateRuntime(*code);
   endStage("LLVM IR");
-  optimize(*code, **machine);
+  optimize(*code, **machine, options.optimization);
   endStage("LLVM optimization");
   if (options.emit == Emit::LLVM)
     return write(options.output, [&](raw_ostream &os) {

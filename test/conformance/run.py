@@ -20,6 +20,7 @@ import multiprocessing.connection
 import os
 import pathlib
 import re
+import signal
 import sys
 import time
 
@@ -31,7 +32,7 @@ import worker  # noqa: E402
 
 EXPECTED = HERE / "expected.json"
 DOCS = ROOT / "docs" / "operators.md"
-SILENT_SECONDS = 240  # a worker that says nothing for so long hangs
+SILENT_SECONDS = 1200  # a worker that says nothing for so long hangs
 
 
 # --- the pool ----------------------------------------------------------------
@@ -55,16 +56,20 @@ class Worker:
         self.pipe.send(task)
 
     def end(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         self.process.kill()
         self.process.join()
         self.pipe.close()
 
 
-def run_all(tasks, jobs, say=lambda text: None, limit=0):
+def run_all(tasks, jobs, say=lambda text: None, limit=0, results=None):
     """{(entry, dtype, index): (verdict, text)} of every sample."""
     context = multiprocessing.get_context("spawn")
     todo = collections.deque(tasks)
-    results = {}
+    results = {} if results is None else results
     workers = []
     try:
         while todo or any(w.task for w in workers):
@@ -133,12 +138,37 @@ def after_death(w, results):
     return left
 
 
-def make_tasks(names, dtypes):
+class Results(dict):
+    """Verdicts, which a file keeps too: a run that was ended goes on."""
+
+    def __init__(self, path=None):
+        super().__init__()
+        self.file = None
+        if not path:
+            return
+        if path.exists():
+            for line in path.read_text().splitlines():
+                name, dtype, index, *verdict = json.loads(line)
+                super().__setitem__((name, dtype, index), tuple(verdict))
+        self.file = path.open("a")
+
+    def __setitem__(self, key, verdict):
+        super().__setitem__(key, verdict)
+        if self.file:
+            self.file.write(json.dumps([*key, *verdict]) + "\n")
+            self.file.flush()
+
+
+def make_tasks(names, dtypes, results=()):
     """Several entries to a task: they share libraries."""
     import samples as S
 
-    pairs = [(name, dtype, set()) for dtype in dtypes for name in names
-             if S.supports(name, dtype)]
+    done = collections.defaultdict(set)
+    for name, dtype, index in results:
+        done[name, dtype].add(index)
+    pairs = [(name, dtype, done[name, dtype])
+             for dtype in dtypes for name in names
+             if S.supports(name, dtype) and -1 not in done[name, dtype]]
     return [pairs[i:i + 6] for i in range(0, len(pairs), 6)]
 
 
@@ -352,6 +382,9 @@ def main():
                         help="write docs/operators.md")
     parser.add_argument("--json", type=pathlib.Path,
                         help="write every verdict that is not a pass")
+    parser.add_argument("--results", type=pathlib.Path, metavar="FILE",
+                        help="keep every verdict in FILE; what is there "
+                             "already is not run again")
     parser.add_argument("--verbose", "-v", action="store_true")
     arguments = parser.parse_args()
     dtypes = arguments.dtype or list(S.DTYPES)
@@ -369,7 +402,8 @@ def main():
         parser.error("--docs and --update want all entries, dtypes, samples")
 
     start = time.monotonic()
-    tasks = make_tasks(names, dtypes)
+    results = Results(arguments.results)
+    tasks = make_tasks(names, dtypes, results)
     done = 0
 
     def say(task):
@@ -379,7 +413,7 @@ def main():
             print(f"{time.monotonic() - start:6.0f} s  {done} of {len(tasks)}"
                   f"  {task[-1][0]} {task[-1][1]}", file=sys.stderr)
 
-    results = run_all(tasks, arguments.jobs, say, arguments.limit)
+    run_all(tasks, arguments.jobs, say, arguments.limit, results)
     rows = make_rows(results)
     if arguments.json:
         bad = [[*key, *verdict] for key, verdict in sorted(results.items())

@@ -25,6 +25,7 @@ struct CompileOptions {
   std::string target = "cpu";
   std::string cpu = "native"; ///< or a name that LLVM knows
   bool fastMath = false;
+  unsigned optimization = 3; ///< LLVM's level, 1 to 3
   /// Of the program, an identifier of C. Empty: made from `output`.
   std::string name;
   std::string output; ///< a file; "-" is the standard output, but not for Library

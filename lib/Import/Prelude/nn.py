@@ -73,6 +73,9 @@ def aten__batch_norm_train(input: Tensor, weight: Optional[Tensor], bias: Option
     mean = wide.sum(dims, False) / n
     centred = wide - mean.reshape(aten__channel_shape(input))
     squares = (centred * centred).sum(dims, False)
+    # PyTorch keeps both sums in the dtype of its statistics.
+    mean = mean.to(stats).to(torch.float64)
+    squares = squares.to(stats).to(torch.float64)
     invstd = 1 / (squares / n + eps).sqrt()
     if running_mean is not None:
         running_mean.copy_(mean * momentum + running_mean.to(torch.float64) * (1 - momentum))

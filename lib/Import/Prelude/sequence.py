@@ -372,13 +372,15 @@ def aten__grid_cubic(input: Tensor, grid: Tensor, padding_mode: int, align: bool
     ty = y - top
     wx = [aten__cubic_far(tx + 1), aten__cubic_near(tx), aten__cubic_near(1 - tx), aten__cubic_far(2 - tx)]
     wy = [aten__cubic_far(ty + 1), aten__cubic_near(ty), aten__cubic_near(1 - ty), aten__cubic_far(2 - ty)]
+    across: List[Tensor] = []
+    for j in range(4):
+        across.append(aten__grid_pad(left + (j - 1), input.size(3), padding_mode, align))
     rows: List[Tensor] = []
     for i in range(4):
         at = aten__grid_pad(top + (i - 1), input.size(2), padding_mode, align)
         parts: List[Tensor] = []
         for j in range(4):
-            across = aten__grid_pad(left + (j - 1), input.size(3), padding_mode, align)
-            parts.append(aten__grid_values(input, [at, across]) * wx[j].reshape([b, 1, -1]))
+            parts.append(aten__grid_values(input, [at, across[j]]) * wx[j].reshape([b, 1, -1]))
         rows.append((parts[0] + parts[1] + parts[2] + parts[3]) * wy[i].reshape([b, 1, -1]))
     return rows[0] + rows[1] + rows[2] + rows[3]
 
