@@ -568,11 +568,13 @@ class Scripted(_Native):
                 self.structure = self.twin.structure
                 return self._make(values)
             numbers = [
-                i for i, v in enumerate(values) if isinstance(v, (bool, int, float))
+                i
+                for i, v in enumerate(values)
+                if isinstance(v, (bool, int, float, str))
             ]
             if not numbers or self.vmaps:
                 raise
-            # A number that decides shapes must be known.
+            # A string, or a number that decides shapes, must be known.
             out = self._make_with(values, numbers)
             self.bake = True
             self.programs.clear()

@@ -313,3 +313,53 @@ def test_all_algorithms(tmp_path, backend):
     )
     # SaDE holds a Python generator, which TorchScript can't save.
     assert backend == "torch" or len(native) >= 4, sorted(native)
+
+
+@pytest.mark.parametrize("trace", [False, True], ids=["script", "trace"])
+def test_workflows_under_vmap_natively(tmp_path, trace):
+    """`jit(..., backend="evox")` of workflows as they are, and of their vmaps."""
+    got = run(
+        f"trace = {trace}\n"
+        + textwrap.dedent(
+            """
+            def close(name, ours, theirs):
+                assert ours.keys() == theirs.keys()
+                for k in ours:
+                    torch.testing.assert_close(
+                        ours[k], theirs[k].detach(), rtol=1e-5, atol=1e-5,
+                        msg=lambda m: f"{name}: {k}: {m}")
+
+            for name, make in (
+                ("PSO", lambda: PSO(20, lb, ub)), ("CSO", lambda: CSO(20, lb, ub)),
+                ("DE", lambda: DE(20, lb, ub)),
+                ("OpenES", lambda: OpenES(20, torch.ones(5), 0.05, 0.1, "adam")),
+            ):
+                torch.manual_seed(1)
+                wf = StdWorkflow()
+                wf.setup(make(), Ackley())
+                step = use_state(wf.step)
+                many = vmap(step)
+                for fn, state in ((step, step.init_state()), (many, many.init_state(3))):
+                    native = jit(fn, trace=trace, example_inputs=(state,), backend="evox")
+                    copy = {k: v.detach().clone() for k, v in state.items()}
+                    torch.manual_seed(2)
+                    a = native(native(state))
+                    follow = torch.rand(3)
+                    torch.manual_seed(2)
+                    b = fn(fn(copy))
+                    close(name, a, b)
+                    assert native.backend == "evox" and torch.equal(follow, torch.rand(3))
+                    results[str(fn.chain) + name] = torch.ones(1)
+                torch.manual_seed(2)
+                expected = step(step(step.init_state()))
+                plain = jit(wf.step, backend="evox")
+                torch.manual_seed(2)
+                plain(); plain()
+                assert plain.backend == "evox"
+                close(name, step.init_state(), expected)
+            """
+        ),
+        True,
+        tmp_path,
+    )
+    assert len(got) == 8

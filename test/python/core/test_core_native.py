@@ -8,7 +8,7 @@ kinds of arguments, errors."""
 
 import copy
 import pickle
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import pytest
 import torch
@@ -101,6 +101,19 @@ def test_a_number_that_decides_a_shape():
     for n in (2, 3, 2):
         a, b = g(torch.ones(2), n)
         assert a.shape == (2 * n,) and b.shape == (n, 2)
+
+
+def test_a_string_is_a_constant():
+    def f(x: torch.Tensor, y: Optional[torch.Tensor] = None, mode: str = "add"):
+        if y is None:
+            return x
+        if mode == "add":
+            return x + y
+        return x - y
+
+    g, x = jit(f), torch.ones(2)
+    assert g(x).tolist() == [1, 1] and g(x, x).tolist() == [2, 2]
+    assert g(x, x, "sub").tolist() == [0, 0] and g(x, mode="sub").tolist() == [1, 1]
 
 
 def test_trees_in_and_out():
