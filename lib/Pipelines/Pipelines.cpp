@@ -62,6 +62,7 @@ void evox::buildToLinalgPipeline(OpPassManager &pm,
   func.addPass(createEvoxFuseElementwise());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
+  func.addPass(createEvoxMatmulToKernels());
   if (options.fastMath)
     func.addPass(createEvoxAllowFastMath());
   verify(pm, "linalg");

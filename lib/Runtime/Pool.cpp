@@ -157,7 +157,8 @@ void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
   __atomic_store_n(&pool->arg, arg, __ATOMIC_RELAXED);
   __atomic_store_n(&pool->n, n, __ATOMIC_RELAXED);
   __atomic_store_n(&pool->done, 0, __ATOMIC_RELAXED);
-  uint64_t job = (pool->claim >> kTaskBits) + 1;
+  uint64_t job =
+      (__atomic_load_n(&pool->claim, __ATOMIC_RELAXED) >> kTaskBits) + 1;
   __atomic_store_n(&pool->claim, job << kTaskBits, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&pool->sleeping, __ATOMIC_SEQ_CST))
     wakeAll(pool);

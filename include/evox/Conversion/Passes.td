@@ -32,6 +32,19 @@ def ConvertEvoxToKernels
                            "::mlir::arith::ArithDialect"];
 }
 
+def EvoxMatmulToKernels : Pass<"evox-matmul-to-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Larger products of matrices become calls of a run-time kernel";
+  let description = [{
+    Turns `linalg.matmul` and `linalg.batch_matmul` of f32 or f64 into calls of
+    `evox_k_matmul`, which packs panels, keeps tiles in registers and shares
+    rows among threads. It reads a transposed operand where that is. Small
+    ones become loops, as does all else.
+  }];
+  let options = [Option<"minProducts", "min-products", "int64_t", "4096",
+                        "The least number of products for a call">];
+  let dependentDialects = ["::evox::EvoxDialect", "::mlir::arith::ArithDialect"];
+}
+
 def EvoxLowerSums : Pass<"evox-lower-sums", "::mlir::func::FuncOp"> {
   let summary = "Sums become loops in the order of PyTorch's kernel";
   let description = [{
@@ -76,7 +89,8 @@ def EvoxParallelizeLoops : Pass<"evox-parallelize-loops", "::mlir::ModuleOp"> {
     Outermost loops that carry `evox.parallel`, count alike, and meet in no
     element of another row, become one loop over tiles of rows, with the loops
     one after the other inside, so that what one of them leaves in the cache
-    the next one finds there. What stands between them moves before or behind
+    the next one finds there. Of a buffer that nothing else uses, only a tile is
+    left. What stands between them moves before or behind
     them where memory lets it.
 
     Where the work is worth it, by a count of the ops, the loop over tiles

@@ -83,6 +83,12 @@ void evox_k_qr(evox_ctx *, const evox_view *in, const evox_view *q,
                const evox_view *r);
 void evox_k_svd(evox_ctx *, const evox_view *in, const evox_view *u,
                 const evox_view *s, const evox_view *vh, const evox_view *info);
+/* out += a b, of float32 or float64, of two dimensions or three with a batch;
+ * a or b, or both, may be given transposed. The columns of out lie one after
+ * the other. */
+void evox_k_matmul(evox_ctx *, const evox_view *a, const evox_view *b,
+                   const evox_view *out, int64_t a_transposed,
+                   int64_t b_transposed);
 void evox_k_lu(evox_ctx *, const evox_view *in, const evox_view *lu,
                const evox_view *pivots, const evox_view *info);
 void evox_k_solve(evox_ctx *, const evox_view *a, const evox_view *b,

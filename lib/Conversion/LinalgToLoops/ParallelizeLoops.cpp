@@ -19,6 +19,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -38,6 +39,7 @@ constexpr int64_t kRows = 16;
 constexpr int64_t kMostTasks = 64;
 /// Below this many bytes all is in the cache anyway.
 constexpr int64_t kCacheBytes = 256 * 1024;
+constexpr size_t kMostAccesses = 1000;
 /// A draw, in units of cost.
 constexpr double kDrawCost = 2;
 
@@ -234,6 +236,16 @@ private:
   bool join(scf::ForOp loop);
   bool hoist(Operation *op, ArrayRef<Access> accesses, bool isAlloc);
   bool isAvailable(Operation *op);
+  /// Each loop is compared with what is in the group: long programs make
+  /// several groups.
+  bool isFull() {
+    size_t accesses = 0;
+    for (const Member &member : members)
+      accesses += member.accesses.size();
+    for (const Other &other : pending)
+      accesses += other.accesses.size() + 1;
+    return accesses > kMostAccesses;
+  }
   void postpone(Operation *op, SmallVector<Access> accesses) {
     pending.push_back({op, std::move(accesses)});
     pendingOps.insert(op);
@@ -245,6 +257,7 @@ private:
   }
   void close();
   int64_t rowBytes();
+  void findPrivate();
   void emitRows(OpBuilder &builder, Location loc, IRMapping &mapping, Value from,
                 Value to, int64_t tile, bool exact);
   void outline(int64_t rowsPerTask, int64_t tile);
@@ -258,6 +271,9 @@ private:
   SmallVector<Other> draws;
   SmallVector<Other> pending;
   DenseSet<Operation *> pendingOps;
+  /// Buffers that only the members use, each row in its own iterations, with
+  /// their ends: a tile of them is enough.
+  llvm::MapVector<Value, memref::DeallocOp> locals;
 };
 
 /// A loop that can be taken apart by rows.
@@ -327,6 +343,8 @@ bool Grouping::hoist(Operation *op, ArrayRef<Access> accesses, bool isAlloc) {
 }
 
 void Grouping::visit(Operation *op) {
+  if (isFull())
+    close();
   if (isCandidate(op) && join(cast<scf::ForOp>(op)))
     return;
   auto enter = [&] {
@@ -388,12 +406,47 @@ int64_t Grouping::rowBytes() {
   return std::max<int64_t>(bytes, 1);
 }
 
+void Grouping::findPrivate() {
+  DenseSet<Value> seen;
+  for (Member &member : members) {
+    for (Access &access : member.accesses) {
+      auto alloc = access.root.getDefiningOp<memref::AllocOp>();
+      if (!alloc || !seen.insert(access.root).second)
+        continue;
+      MemRefType type = alloc.getType();
+      if (!type.hasStaticShape() || type.getRank() == 0 ||
+          !type.getLayout().isIdentity() ||
+          type.getDimSize(0) != tripsOf(member.loop))
+        continue;
+      memref::DeallocOp end;
+      bool isPrivate = llvm::all_of(alloc->getUsers(), [&](Operation *user) {
+        if (auto dealloc = dyn_cast<memref::DeallocOp>(user)) {
+          bool first = !std::exchange(end, dealloc);
+          return first && pendingOps.contains(user);
+        }
+        return llvm::any_of(members, [&](Member &other) {
+          return other.loop->isProperAncestor(user);
+        });
+      });
+      for (Member &other : members)
+        for (Access &use : other.accesses)
+          if (use.root == access.root)
+            isPrivate &= !use.indices.empty() &&
+                         use.indices[0] == other.loop.getInductionVar() &&
+                         (!use.isVector || use.indices.size() > 1);
+      if (isPrivate && end)
+        locals.insert({access.root, end});
+    }
+  }
+}
+
 void Grouping::close() {
   llvm::scope_exit clear([&] {
     members.clear();
     draws.clear();
     pending.clear();
     pendingOps.clear();
+    locals.clear();
   });
   if (members.empty())
     return;
@@ -418,32 +471,75 @@ void Grouping::close() {
   perTask = llvm::alignTo(perTask, tile);
   bool parallel = perTask < rows ||
                   (tasks >= 1 && drawn >= options.minTaskCost && perTask >= rows);
-  if (parallel)
-    return outline(std::min(perTask, rows), tile);
-  if (members.size() < 2 || rows * bytes < kCacheBytes || tile >= rows)
-    return;
-  OpBuilder builder(members.front().loop);
-  IRMapping none;
-  emitRows(builder, members.front().loop.getLoc(), none,
-           members.front().loop.getLowerBound(),
-           members.front().loop.getUpperBound(), tile, rows % tile == 0);
+  if (members.size() > 1)
+    findPrivate();
+  if (parallel) {
+    outline(std::min(perTask, rows), tile);
+  } else {
+    if (members.size() < 2 || rows * bytes < kCacheBytes || tile >= rows)
+      return;
+    OpBuilder builder(members.front().loop);
+    IRMapping none;
+    emitRows(builder, members.front().loop.getLoc(), none,
+             members.front().loop.getLowerBound(),
+             members.front().loop.getUpperBound(), tile, rows % tile == 0);
+  }
   for (Member &member : members)
     member.loop.erase();
+  for (auto [root, end] : locals) {
+    end.erase();
+    root.getDefiningOp()->erase();
+  }
+}
+
+/// The rows of `buffers` are those of the tile that starts at `first`.
+static void countFromTile(scf::ForOp loop, Value first,
+                          ArrayRef<Value> buffers) {
+  if (buffers.empty())
+    return;
+  OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
+  Value row = loop.getInductionVar();
+  Value local = arith::SubIOp::create(builder, loop.getLoc(), row, first);
+  loop.walk([&](Operation *op) {
+    auto shift = [&](Value memref, MutableOperandRange indices) {
+      if (llvm::is_contained(buffers, memref))
+        indices.slice(0, 1).assign(local);
+    };
+    if (auto load = dyn_cast<memref::LoadOp>(op))
+      shift(load.getMemRef(), load.getIndicesMutable());
+    else if (auto store = dyn_cast<memref::StoreOp>(op))
+      shift(store.getMemRef(), store.getIndicesMutable());
+    else if (auto load = dyn_cast<vector::LoadOp>(op))
+      shift(load.getBase(), load.getIndicesMutable());
+    else if (auto store = dyn_cast<vector::StoreOp>(op))
+      shift(store.getBase(), store.getIndicesMutable());
+  });
 }
 
 /// The loops, one after the other, for the rows in [from, to), tile by tile.
 void Grouping::emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
                         Value from, Value to, int64_t tile, bool exact) {
+  SmallVector<Value> tileBuffers;
   auto emit = [&](Value first, Value last) {
     for (Member &member : members) {
       IRMapping inner(mapping);
       auto loop = cast<scf::ForOp>(builder.clone(*member.loop, inner));
       loop.setLowerBound(first);
       loop.setUpperBound(last);
+      countFromTile(loop, first, tileBuffers);
     }
   };
   if (members.size() == 1)
     return emit(from, to);
+  for (auto [root, end] : locals) {
+    auto type = cast<MemRefType>(root.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape[0] = tile;
+    tileBuffers.push_back(memref::AllocOp::create(
+        builder, loc, MemRefType::get(shape, type.getElementType()),
+        builder.getI64IntegerAttr(64)));
+    mapping.map(root, tileBuffers.back());
+  }
   Value step = arith::ConstantIndexOp::create(builder, loc, tile);
   auto tiles = scf::ForOp::create(builder, loc, from, to, step);
   OpBuilder::InsertionGuard guard(builder);
@@ -453,6 +549,9 @@ void Grouping::emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
   if (!exact)
     last = arith::MinUIOp::create(builder, loc, last, to);
   emit(first, last);
+  builder.setInsertionPointAfter(tiles);
+  for (Value buffer : tileBuffers)
+    memref::DeallocOp::create(builder, loc, buffer);
 }
 
 /// Makes the loops, and the draws, a function that computes one task.
@@ -476,6 +575,8 @@ void Grouping::outline(int64_t rowsPerTask, int64_t tile) {
   llvm::SetVector<Operation *> remade;
   llvm::SetVector<Value> captured;
   std::function<void(Value)> visit = [&](Value value) {
+    if (locals.contains(value))
+      return;
     Operation *op = value.getDefiningOp();
     bool remake = op && op->getNumRegions() == 0 &&
                   (op->hasTrait<OpTrait::ConstantLike>() ||
@@ -545,8 +646,6 @@ void Grouping::outline(int64_t rowsPerTask, int64_t tile) {
   llvm::append_range(operands, captured);
   auto call = func::CallOp::create(builder, loc, task, operands);
   call->setAttr(kParallelCall, builder.getUnitAttr());
-  for (Member &member : members)
-    member.loop.erase();
   for (Other &draw : draws)
     draw.op->erase();
 }

@@ -2,27 +2,28 @@
 // RUN: evox-opt %s --evox-parallelize-loops=min-task-cost=1000000000 --split-input-file | FileCheck %s --check-prefix=SMALL
 
 // Two loops over the same rows, of which the second one reads what the first
-// one wrote in its row, are a task of some rows each. The buffer between them
-// and the store of a scalar move before them, its end behind them.
+// one wrote in its row, are a task of some rows each. The store of a scalar
+// moves before them. Of the buffer between them there is a tile.
 
 // CHECK-LABEL: func.func @rows
 // CHECK-SAME:    %[[X:.*]]: memref<1000x8xf32>, %[[Y:.*]]: memref<1000x8xf32>, %[[S:.*]]: memref<f32>)
-// CHECK:         %[[A:.*]] = memref.alloc
+// CHECK-NOT:     memref.alloc
 // CHECK:         memref.store %{{.*}}, %[[S]]
-// CHECK:         call @rows.rows0(%{{.*}}, %[[X]], %[[A]], %[[S]], %[[Y]]) {evox.parallel_call}
-// CHECK-NEXT:    memref.dealloc %[[A]]
+// CHECK:         call @rows.rows0(%{{.*}}, %[[X]], %[[S]], %[[Y]]) {evox.parallel_call}
 // CHECK-NEXT:    return
 
-// CHECK:       func.func private @rows.rows0(%[[I:.*]]: index, %{{.*}}: memref<1000x8xf32>, %[[B:.*]]: memref<1000x8xf32>, {{.*}}) attributes {evox.distinct_buffers}
-// CHECK:         %[[FROM:.*]] = arith.muli %[[I]], %[[SIZE:.*]] : index
-// CHECK:         %[[END:.*]] = arith.addi %[[FROM]], %[[SIZE]]
-// CHECK:         %[[TO:.*]] = arith.minui %[[END]], %c1000
-// CHECK:         scf.for %[[T:.*]] = %[[FROM]] to %[[TO]] step
+// CHECK:       func.func private @rows.rows0(%[[I:.*]]: index, {{.*}}) attributes {evox.distinct_buffers}
+// CHECK-DAG:     %[[FROM:.*]] = arith.muli %[[I]], %[[SIZE:.*]] : index
+// CHECK-DAG:     %[[B:.*]] = memref.alloc() {{.*}} : memref<[[T:[0-9]+]]x8xf32>
+// CHECK:         scf.for %[[F:.*]] = %[[FROM]] to %{{.*}} step %c[[T]]
 // CHECK:           %[[LAST:.*]] = arith.minui
-// CHECK:           scf.for %[[J:.*]] = %[[T]] to %[[LAST]] step %c1
-// CHECK:             memref.store %{{.*}}, %[[B]][%[[J]], %{{.*}}]
-// CHECK:           scf.for %[[K:.*]] = %[[T]] to %[[LAST]] step %c1
-// CHECK:             memref.load %[[B]][%[[K]], %{{.*}}]
+// CHECK:           scf.for %[[J:.*]] = %[[F]] to %[[LAST]] step %c1
+// CHECK:             %[[ROW:.*]] = arith.subi %[[J]], %[[F]]
+// CHECK:             memref.store %{{.*}}, %[[B]][%[[ROW]], %{{.*}}]
+// CHECK:           scf.for %[[K:.*]] = %[[F]] to %[[LAST]] step %c1
+// CHECK:             %[[ROW2:.*]] = arith.subi %[[K]], %[[F]]
+// CHECK:             memref.load %[[B]][%[[ROW2]], %{{.*}}]
+// CHECK:         memref.dealloc %[[B]]
 
 // SMALL-LABEL: func.func @rows
 // SMALL-NOT:     parallel_call

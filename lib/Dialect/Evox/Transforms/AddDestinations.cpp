@@ -71,21 +71,32 @@ private:
 
 } // namespace
 
-/// Zeros that several sums start from: one tensor each.
+/// Zeros that several sums start from: a tensor each, or all but one copy them.
 static void copyFills(mlir::ModuleOp module) {
   SmallVector<linalg::FillOp> fills;
   module.walk([&](linalg::FillOp op) { fills.push_back(op); });
   for (linalg::FillOp op : fills) {
+    Value into = op.getOutputs()[0];
+    if (Operation *reshape = into.getDefiningOp();
+        isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(reshape))
+      into = reshape->getOperand(0);
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
     if (!op.getInputs()[0].getDefiningOp<arith::ConstantOp>() ||
-        !op.getOutputs()[0].getDefiningOp<tensor::EmptyOp>())
+        !into.getDefiningOp<tensor::EmptyOp>() || !type ||
+        !type.hasStaticShape())
       continue;
     for (OpOperand &use : llvm::make_early_inc_range(op->getUses())) {
       auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
-      if (!user || !user.isDpsInit(&use) || op->hasOneUse())
+      if (!user || !user.isDpsInit(&use))
         continue;
       OpBuilder builder(user);
-      use.set(builder.clone(*op)->getResult(0));
+      Value empty = tensor::EmptyOp::create(
+          builder, op.getLoc(), type.getShape(), type.getElementType());
+      use.set(linalg::FillOp::create(builder, op.getLoc(), op.getInputs(), empty)
+                  .getResult(0));
     }
+    if (op->use_empty())
+      op.erase();
   }
 }
 
