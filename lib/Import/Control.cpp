@@ -644,7 +644,8 @@ void Interpreter::runLoop(const script::Node &node, std::vector<Py> &env) {
 
   constexpr int64_t kUnrollMost = 20000;
   bool isCounted = !trips.isStatic() || trips.i < INT64_MAX;
-  bool triedLoop = false;
+  // The first iteration may settle types: after it, a loop is tried once more.
+  constexpr int64_t kTries = 2;
   int64_t done = 0;
   while (true) {
     if (condition.isStatic() && !condition.i)
@@ -652,9 +653,8 @@ void Interpreter::runLoop(const script::Node &node, std::vector<Py> &env) {
     if (trips.isStatic() && done >= trips.i)
       return finish();
     bool mustLoop = !condition.isStatic() || !trips.isStatic();
-    bool wantLoop = isCounted && trips.isStatic() && trips.i > options.unrollLimit;
-    if (mustLoop || (wantLoop && !triedLoop)) {
-      triedLoop = true;
+    bool wantLoop = isCounted && trips.isStatic() && trips.i - done > options.unrollLimit;
+    if (mustLoop || (wantLoop && done < kTries)) {
       size_t knownProblems = problems.size();
       if (mustLoop) {
         runStructuredLoop(node, env, carried, done, trips, condition);
@@ -777,7 +777,7 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
     // scf.for's canonicalization takes it that what a loop carries keeps the
     // shape that it has at the start.
     bool isCounted = nextCondition.isStatic() && nextCondition.i &&
-                     condition.isStatic() && done == 0 && llvm::none_of(types, [](Type t) {
+                     condition.isStatic() && llvm::none_of(types, [](Type t) {
                        auto type = dyn_cast<RankedTensorType>(t);
                        return type && !type.hasStaticShape();
                      });
@@ -786,10 +786,10 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
     ValueRange results;
     Operation *after;
     if (isCounted) {
-      mlir::Value zero = arith::ConstantIndexOp::create(b, 0);
+      mlir::Value first = arith::ConstantIndexOp::create(b, done);
       mlir::Value one = arith::ConstantIndexOp::create(b, 1);
       mlir::Value count = index(dim(trips));
-      auto op = scf::ForOp::create(b, zero, count, one, merge->leaves[0]);
+      auto op = scf::ForOp::create(b, first, count, one, merge->leaves[0]);
       op.getRegion().getBlocks().clear();
       op.getRegion().takeBody(scratch.getAfter());
       block->insertArgument(0u, b.getIndexType(), b.getLoc());

@@ -92,7 +92,7 @@ def agree(module, *calls, seed=7):
             # TorchScript's optimizer loses writes to elements of lists.
             with torch.jit.optimized_execution(False):
                 expected = detached(run(*copy.deepcopy(args)))
-        except RuntimeError as error:
+        except (torch.jit.Error, RuntimeError) as error:
             results.append(error)
             text = str(error).strip().splitlines()[-1]
             text = text.split("Error: ")[-1].split("Exception: ")[-1]

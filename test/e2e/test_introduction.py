@@ -42,6 +42,21 @@ def test_traced_function_keeps_the_branch_that_was_traced():
     same(traced(positive), got)
 
 
+def test_a_traced_function_says_so(tools, tmp_path):
+    path = tmp_path / "traced.pt"
+    torch.jit.trace(branches, X).save(str(path))
+    done = subprocess.run([tools / "evox-import", path, "-o", "/dev/null",
+                           "--input", "forward:float32[4]"],
+                          capture_output=True, text=True, check=True)
+    assert "'forward' was traced" in done.stderr, done.stderr
+    assert "test_introduction.py:" in done.stderr
+    torch.jit.script(larger).save(str(path))
+    done = subprocess.run([tools / "evox-import", path, "-o", "/dev/null",
+                           "--input", "forward:float32[2],float32[2]"],
+                          capture_output=True, text=True, check=True)
+    assert "traced" not in done.stderr
+
+
 def test_traced_function_is_called_by_its_name_or_forward():
     traced = torch.jit.trace(branches, X)
     program = evox_mlir.compile(traced, (X,))

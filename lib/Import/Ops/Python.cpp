@@ -346,7 +346,7 @@ static Results intOf(Call &c) {
   Py v = plain(c, c.args[0]);
   if (v.kind == Py::String) {
     int64_t i;
-    if (StringRef(knownText(c, v)).trim().getAsInteger(10, i))
+    if (StringRef(knownText(c, v)).ltrim().getAsInteger(10, i))
       c.in.fail("invalid literal for int(): '" + v.s + "'");
     return {Py::ofInt(i)};
   }
@@ -495,6 +495,19 @@ static Results divmodNumbers(Call &c) {
   return {arithmetic(c, Arith::FloorDiv, x, y), arithmetic(c, Arith::Mod, x, y)};
 }
 
+static Results unwrapOptional(Call &c) {
+  if (c.args[0].isNone())
+    c.in.fail("Unwrapping null optional");
+  return {c.args[0]};
+}
+
+static Results deviceOf(Call &c) {
+  Py v = Py::ofString(knownText(c, c.args[0]));
+  v.kind = Py::Device;
+  return {v};
+}
+static Results isScripting(Call &) { return {Py::ofBool(true)}; }
+
 static Results gradEnabled(Call &c) { return {Py::ofBool(c.in.isGradEnabled)}; }
 static Results setGradEnabled(Call &c) {
   if (!c.args[0].isStatic())
@@ -562,6 +575,8 @@ ArrayRef<OpRow> import::pythonOps() {
 #define LISTS(of) {"eq." of "_list", eqAny}, {"ne." of "_list", neAny}
       LISTS("int"), LISTS("float"), LISTS("bool"), LISTS("str"), LISTS("Tensor"),
 #undef LISTS
+      {"device", deviceOf}, {"device.with_index", deviceOf}, {"is_scripting", isScripting},
+      {"_unwrap_optional", unwrapOptional},
       {"is_grad_enabled", gradEnabled}, {"set_grad_enabled", setGradEnabled},
       {"__not__", notOf}, {"Bool", boolOf}, {"Int", intOf}, {"Float", floatOf},
       {"IntImplicit", intOf}, {"FloatImplicit", floatOf},
