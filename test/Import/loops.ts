@@ -70,3 +70,18 @@ def trips(self, x: Tensor, n: int):
     for i in range(n):
         x = x + 1.0
     return x
+
+# The first iteration gives x another rank; the others are a loop.
+#
+# RUN: evox-import %s --input=settles:float32[3] | evox-opt \
+# RUN:   | FileCheck %s --check-prefix=SETTLES
+# SETTLES-LABEL: evox.func @settles
+# SETTLES: arith.addf {{.*}} : tensor<1x3xf32>
+# SETTLES: %[[ONE:.*]] = arith.constant 1 : index
+# SETTLES: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%{{.*}}) -> (tensor<1x3xf32>)
+# SETTLES-NOT: scf.for
+# SETTLES: evox.return
+def settles(self, x: Tensor):
+    for i in range(100):
+        x = x + torch.ones([1, 3]) * i
+    return x
