@@ -78,6 +78,17 @@ def _compile(module, methods, transforms=None, name=None, externals=None):
         raise BackendUnavailable(_bind.first_line(e)) from e
 
 
+def _constant(value):
+    """A value that is no tensor, in a key."""
+    try:
+        hash(value)
+    except TypeError:
+        raise BackendUnavailable(
+            f"an argument is a {type(value).__name__}, neither a tensor nor a constant"
+        ) from None
+    return type(value), value
+
+
 def _kind(value):
     """What a program is compiled for."""
     if not isinstance(value, torch.Tensor):
@@ -261,7 +272,7 @@ class Traced(_Native):
     def _program(self, args, kwargs):
         leaves, spec = pytree.tree_flatten((args, kwargs))
         kinds = tuple(
-            _kind(x) if isinstance(x, torch.Tensor) else (type(x), x) for x in leaves
+            _kind(x) if isinstance(x, torch.Tensor) else _constant(x) for x in leaves
         )
         key = (spec, kinds, torch.get_default_dtype())
         run = self.program_for(lambda: key, lambda: self._make(args, kwargs, leaves, spec))
@@ -541,7 +552,7 @@ class Scripted(_Native):
         leaves, spec = pytree.tree_flatten(values)
         if self.bake:
             kinds = tuple(
-                _kind(x) if isinstance(x, torch.Tensor) else (type(x), x) for x in leaves
+                _kind(x) if isinstance(x, torch.Tensor) else _constant(x) for x in leaves
             )
         else:
             kinds = tuple(map(_kind, leaves))

@@ -6,23 +6,8 @@
 """Finds the package in the source tree where it isn't installed."""
 
 import pathlib
-import subprocess
 import sys
-
-import pytest
 
 PACKAGES = pathlib.Path(__file__).resolve().parents[3] / "python"
 if str(PACKAGES) not in sys.path:
     sys.path.insert(0, str(PACKAGES))
-
-
-@pytest.fixture(scope="session")
-def transforms():
-    """Skips where the tools take no --transform."""
-    from evox_mlir import _tools
-
-    text = subprocess.run(
-        [str(_tools.find("evox-compile")), "--help"], capture_output=True, text=True
-    ).stdout
-    if "--transform" not in text:
-        pytest.skip("evox-compile takes no --transform yet")

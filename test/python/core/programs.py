@@ -9,8 +9,8 @@ A parameter's name says what it is: x, y, z are vectors of 4, m is 3 by 4, a is
 3 by 3, c is 2 by 3 by 4, s is one number; k holds 4 integers below 3, i is one,
 b holds 4 truth values. `lanes` marks what PyTorch can't vmap: its reference
 is a loop over lanes. `writes` marks what changes state, `in_place` what PyTorch
-refuses where the lanes share it (test_core_native.py has the error), `loops` what the compiler must be told to
-run lane after lane, too, as sizes differ.
+refuses where the lanes share it (test_core_native.py has the error), `loops`
+what the compiler must be told to run lane after lane, too, as sizes differ.
 """
 
 from typing import Dict, List, Tuple

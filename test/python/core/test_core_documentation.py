@@ -48,7 +48,7 @@ def backend(request):
 # assign_load_state_dict ---------------------------------------------------------
 
 
-def test_assign_load_state_dict(transforms):
+def test_assign_load_state_dict():
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
     model.load_state_dict = types.MethodType(assign_load_state_dict, model)
     vmap_forward = vmap(use_state(model.forward))
@@ -407,7 +407,7 @@ def test_jit_class_traced():
 # docs/core.md -------------------------------------------------------------------
 
 
-def test_our_page(tmp_path, monkeypatch, transforms):
+def test_our_page(tmp_path, monkeypatch):
     """The program at the top of docs/core.md runs."""
     import pathlib
     import re

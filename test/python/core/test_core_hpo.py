@@ -43,7 +43,7 @@ def state_names(program):
     ]
 
 
-def test_64_workflows_with_a_repeat_axis(transforms, record_property):
+def test_64_workflows_with_a_repeat_axis(record_property):
     lanes, repeats, seed = 64, 3, 7
     wf = workflow()
     one = evox_mlir.compile(wf, ("init_step", "step"), rng="philox", name="one")
@@ -92,7 +92,7 @@ def test_64_workflows_with_a_repeat_axis(transforms, record_property):
     )
 
 
-def test_64_workflows_are_torchs_vmap(transforms, record_property):
+def test_64_workflows_are_torchs_vmap(record_property):
     """PyTorch's own numbers, drawn in torch.func.vmap's order."""
     from evox.core import jit, use_state, vmap
 

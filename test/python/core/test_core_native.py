@@ -332,7 +332,7 @@ TRACE = pytest.mark.parametrize("trace", [False, True], ids=["script", "trace"])
 
 
 @TRACE
-def test_dims_of_state_and_results(trace, transforms):
+def test_dims_of_state_and_results(trace):
     walk = Walk()
     f = use_state(walk.step)
     y = torch.randn(3, 5)
@@ -349,7 +349,7 @@ def test_dims_of_state_and_results(trace, transforms):
 
 
 @TRACE
-def test_vmap_of_vmap_and_use_state_of_vmap(trace, transforms):
+def test_vmap_of_vmap_and_use_state_of_vmap(trace):
     walk = Walk()
     many = vmap(vmap(use_state(walk.step)))
     state, y = many.init_state((2, 4)), torch.randn(2, 4, 3)
@@ -370,7 +370,7 @@ def test_vmap_of_vmap_and_use_state_of_vmap(trace, transforms):
 
 @TRACE
 @pytest.mark.parametrize("randomness", ["different", "same"])
-def test_draws_under_vmap(trace, randomness, transforms):
+def test_draws_under_vmap(trace, randomness):
     walk = Walk()
     many = vmap(use_state(walk.draw), randomness=randomness)
     state = many.init_state(6)
@@ -384,7 +384,7 @@ def test_draws_under_vmap(trace, randomness, transforms):
 
 
 @TRACE
-def test_state_written_in_place(trace, transforms):
+def test_state_written_in_place(trace):
     class Writer(ModuleBase):
         def __init__(self):
             super().__init__()
@@ -404,7 +404,7 @@ def test_state_written_in_place(trace, transforms):
         same(got, fn({k: v.clone() for k, v in state.items()}, y))
 
 
-def test_control_flow_survives(transforms):
+def test_control_flow_survives():
     walk = Walk()
     limits = torch.tensor([0.0, 3.0, 7.0, 2.0])
     many = vmap(use_state(walk.until))
@@ -426,7 +426,7 @@ def test_control_flow_survives(transforms):
 
 
 @TRACE
-def test_errors_name_the_argument(trace, transforms):
+def test_errors_name_the_argument(trace):
     def f(x: torch.Tensor, y: torch.Tensor):
         return x + y
 
@@ -444,21 +444,21 @@ def test_errors_name_the_argument(trace, transforms):
 
 
 @TRACE
-def test_a_draw_under_randomness_error(trace, transforms):
+def test_a_draw_under_randomness_error(trace):
     many = vmap(use_state(Walk().draw), randomness="error")
     with pytest.raises(RuntimeError, match="(?s)randomness.*error|random"):
         jit(many, trace=trace, lazy=True)(many.init_state(3))
 
 
 @TRACE
-def test_state_that_lanes_share_is_not_written(trace, transforms):
+def test_state_that_lanes_share_is_not_written(trace):
     walk = Walk()
     with pytest.raises((RuntimeError, NotImplementedError), match="x"):
         jit(vmap(walk.step), trace=trace, lazy=True)(torch.ones(4, 3))
     assert walk.x.tolist() == [0, 0, 0]
 
 
-def test_an_in_place_write_on_an_unbatched_value(transforms):
+def test_an_in_place_write_on_an_unbatched_value():
     """PyTorch refuses what one lane after the other could do; native code does
     it. What all lanes share from outside can't be written."""
 

@@ -92,7 +92,7 @@ def script(body: str) -> torch.jit.ScriptModule:
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck),
           derandomize=True)
 @given(block(2), st.integers(0, 2**64 - 1), st.sampled_from([None, "lanes"]))
-def test_a_lane_is_the_single_run(transforms, body, seed, strategy):
+def test_a_lane_is_the_single_run(body, seed, strategy):
     note(body)
     how = f", strategy='{strategy}'" if strategy else ""
     example = torch.zeros(LANES, 3)

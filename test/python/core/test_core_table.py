@@ -118,7 +118,7 @@ def compile_cases(family, cases, found):
 
 
 @pytest.fixture(scope="module")
-def programs(transforms):
+def programs():
     compiled = {}
 
     def get(row, column):
