@@ -315,6 +315,27 @@ void Interpreter::runNode(const script::Node &node, std::vector<Py> &env) {
 // aten
 //===----------------------------------------------------------------------===//
 
+/// How many of the last arguments the op writes its results into.
+static size_t countOuts(const script::Node &node, ArrayRef<Py> args) {
+  StringRef overload = node.overload;
+  if (args.empty() || node.argNames.size() != args.size() || !args.back().isTensor())
+    return 0;
+  if (node.argNames.back() == "out")
+    return 1;
+  static const char *pairs[][2] = {
+      {"values", "indices"}, {"max", "max_values"}, {"min", "min_indices"},
+      {"max", "max_indices"}, {"mantissa", "exponent"}, {"out0", "out1"},
+      {"eigenvalues", "eigenvectors"}, {"sign", "logabsdet"}, {"Q", "R"},
+      {"LU", "pivots"}, {"eigvals", "eigvecs"}, {"inverse", "info"}, {"L", "info"}, {"result", "info"}};
+  size_t n = args.size();
+  if (n < 3 || !args[n - 2].isTensor() || overload.empty())
+    return 0;
+  for (auto &pair : pairs)
+    if (node.argNames[n - 2] == pair[0] && node.argNames[n - 1] == pair[1])
+      return 2;
+  return 0;
+}
+
 Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
   StringRef full = node.kind;
   StringRef space, name;
@@ -352,24 +373,39 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
   if (full == "aten::wait") // of a future, which is its result
     return {args[0]};
   if (space == "aten") {
+    // `out=` variants: compute, then write into what is given.
+    if (size_t outs = countOuts(node, args)) {
+      script::Node pure;
+      pure.kind = node.kind;
+      StringRef plain = node.overload; // "dim_max": "dim"
+      for (const char *end : {"_out", "_max", "_min", "_values"})
+        plain.consume_back(end);
+      pure.overload = plain == "values_stable" ? "stable"
+                      : plain == "out" || plain == "values" ? ""
+                                                            : plain.str();
+      pure.argNames = node.argNames;
+      pure.argNames.resize(args.size() - outs);
+      std::vector<Py> targets(args.end() - outs, args.end());
+      args.resize(args.size() - outs);
+      pure.outputs.resize(outs);
+      Results r = runAten(pure, std::move(args));
+      if (r.size() < outs && r[0].kind != Py::Poison)
+        fail("out= of '" + name.str() + "' is not supported: use the result instead");
+      for (size_t i = 0; i < outs; ++i) {
+        if (r.at(i).kind == Py::Poison)
+          return r;
+        TensorRef out = targets[i].tensor, value = toTensor(r[i]);
+        // Of another shape it would be resized.
+        if (failed(verifyCompatibleShape(out->type, value->type)))
+          fail("out= of a tensor that has another shape than the result is not "
+               "supported: use the result instead");
+        callOp("copy_", {targets[i], r[i], Py::ofBool(false)}, {"self", "src", "non_blocking"});
+      }
+      return targets;
+    }
     if (OpFn fn = lookup(name)) {
       Call call{*this, node, name, node.overload, std::move(args), node.argNames};
       return fn(call);
-    }
-    // `out=` variants: compute, then write into out.
-    if (!args.empty() && node.argNames.size() == args.size() &&
-        node.argNames.back() == "out" && args.back().isTensor()) {
-      script::Node pure;
-      pure.kind = node.kind;
-      pure.argNames = node.argNames;
-      pure.argNames.pop_back();
-      Py out = args.back();
-      args.pop_back();
-      Results r = runAten(pure, std::move(args));
-      if (r[0].kind == Py::Poison)
-        return {Py::poison()};
-      callOp("copy_", {out, r[0], Py::ofBool(false)}, {"self", "src", "non_blocking"});
-      return {out};
     }
     // In-place variants: compute, then write through self.
     if (name.ends_with("_") && !name.starts_with("__") && !args.empty() &&

@@ -153,6 +153,33 @@ def test_data_dependent_sizes():
     agree(M(), (X,), (-X,), (X.abs(),), (-X.abs(),))
 
 
+def test_results_written_into_out():
+    class M(nn.Module):
+        def forward(self, x):
+            a = torch.zeros(2, 3)
+            b = torch.zeros(4, 3)
+            torch.add(x, 1.0, out=a)
+            torch.mul(x, x, out=b[1:3])
+            torch.cat([x, x * 2], out=b) if bool(x.sum() > 0) else b
+            values, indices = torch.zeros(2), torch.zeros(2, dtype=torch.int64)
+            torch.max(x, 1, max=values, max_values=indices)
+            y = x.clone()
+            torch.add(y, y, out=y.t().t())
+            return a, b, values, indices, y, torch.neg(x, out=a)
+
+    agree(M(), (X,), (-X,))
+
+
+def test_out_of_another_shape_is_refused():
+    class M(nn.Module):
+        def forward(self, x):
+            a = torch.zeros(5, 3)
+            torch.add(x, 1.0, out=a)
+            return a
+
+    assert "another shape" in refused(M(), X)
+
+
 # --- state and attributes ----------------------------------------------------
 
 

@@ -9,7 +9,7 @@ Many programs share a library. So Hypothesis first only writes programs, then
 all are compiled and judged, and if one is wrong Hypothesis writes the same
 ones again, meets it, and shrinks it.
 
-EVOX_VIEW_CASES sets how many programs there are.
+EVOX_VIEW_CASES sets how many programs there are, EVOX_VIEW_SEED which ones.
 """
 
 import os
@@ -20,7 +20,7 @@ import tempfile
 
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import evox_mlir
 import view_programs
@@ -30,6 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]
 import worker  # noqa: E402
 
 CASES = int(os.environ.get("EVOX_VIEW_CASES", "60"))
+SEED = os.environ.get("EVOX_VIEW_SEED")
 BATCH = 40
 # The only reason for which a program may be refused: a name that stands for
 # one memory or another by the data, and a write into one of them.
@@ -102,14 +103,14 @@ COLLECTED = []
 
 
 def make_test(consume):
-    @settings(max_examples=CASES, deadline=None, derandomize=True,
+    @settings(max_examples=CASES, deadline=None, derandomize=SEED is None,
               database=None, print_blob=False,
               phases=[Phase.generate, Phase.shrink],
               suppress_health_check=list(HealthCheck))
     @given(view_programs.programs())
     def programs(body):
         consume(body)
-    return programs
+    return seed(int(SEED))(programs) if SEED else programs
 
 
 def must_agree(body):

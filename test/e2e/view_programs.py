@@ -4,8 +4,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A Hypothesis strategy of TorchScript methods: assignments, views of views,
-slices, in-place ops through them, branches on data, loops, lists. Shapes are
-known while a program is drawn, so nearly all of them run."""
+slices, in-place ops through them, branches on data, loops that are left early,
+lists. Shapes are known while a program is drawn, so nearly all of them run."""
 
 import torch
 from hypothesis import strategies as st
@@ -34,9 +34,12 @@ class Scope:
         self.lists = dict(lists)      # name: (length, shape)
         self.counters = dict(counters)  # loop variable: trip count
         self.own = set()  # lists made here: appending needs no branch
+        self.in_loop = False
 
-    def copy(self):
-        return Scope(self.tensors, self.lists, self.counters)
+    def copy(self, in_loop=False):
+        scope = Scope(self.tensors, self.lists, self.counters)
+        scope.in_loop = self.in_loop or in_loop
+        return scope
 
 
 class Writer:
@@ -86,7 +89,9 @@ class Writer:
         rest = shape[:d] + shape[d + 1:]
         before = ":, " * d
         kinds = ["index", "slice", "narrow", "unsqueeze", "select", "reshape",
-                 "chunk", "unbind"]
+                 "chunk", "unbind", "split", "unfold", "squeeze"]
+        if name in ("x0", "y0"):
+            kinds += ["as_strided"] * 2
         if len(shape) == 2:
             kinds += ["t", "transpose", "diagonal", "block", "flatten"]
         if shape == (6,):
@@ -118,6 +123,25 @@ class Writer:
             length = (n + 1) // 2
             return f"{name}.chunk(2, {d})[0]", \
                 shape[:d] + (length,) + shape[d + 1:]
+        if kind == "split":
+            length = self.number(1, n)
+            return f"{name}.split({length}, {d})[0]", \
+                shape[:d] + (length,) + shape[d + 1:]
+        if kind == "unfold":
+            size = self.number(1, n)
+            step = self.number(size, n)  # windows that do not overlap
+            return f"{name}.unfold({d}, {size}, {step})", \
+                shape[:d] + ((n - size) // step + 1,) + shape[d + 1:] + (size,)
+        if kind == "squeeze":
+            return f"{name}.squeeze()", tuple(k for k in shape if k != 1)
+        if kind == "as_strided":
+            # Of the arguments' copies: their memory is known to be theirs.
+            count = 12 if name == "x0" else 6
+            rows, columns = self.number(1, 2), self.number(1, 3)
+            strides = self.pick([(1, rows), (columns, 1)])
+            offset = self.number(0, count - rows * columns)
+            return f"{name}.as_strided([{rows}, {columns}], " \
+                f"[{strides[0]}, {strides[1]}], {offset})", (rows, columns)
         if kind == "unbind":
             return f"{name}.unbind({d})[{self.number(0, n - 1)}]", rest
         if kind in ("t", "transpose"):
@@ -153,7 +177,11 @@ class Writer:
         return self.pick([
             f"{name}.clone()", f"{name} * {self.pick(FACTORS)}",
             f"{name} + {self.pick(NUMBERS)}", f"-{name}", f"{name}.abs()",
-            f"torch.where({name} > 0.0, {name}, {name} - 1.0)"])
+            f"torch.where({name} > 0.0, {name}, {name} - 1.0)",
+            f"{name}.to(torch.float64).to(torch.float32)",
+            f"{name}.to(torch.int64).to(torch.float32)",
+            f"({name} > 0.0).to(torch.float32)",
+            f"{name}.expand([{', '.join(map(str, shape))}])"])
 
     def new(self, scope, shape):
         """A new tensor of exactly that shape."""
@@ -180,11 +208,13 @@ class Writer:
         """One in-place write."""
         name = self.pick(sorted(scope.tensors))
         shape = scope.tensors[name]
-        kinds = ["augmented", "method", "fill", "copy", "clamp", "masked"]
+        kinds = ["augmented", "method", "fill", "copy", "clamp", "masked",
+                 "out"]
         if shape:
             kinds += ["item", "item", "slice", "slice", "mask"]
             if shape[0] > 1:
-                kinds += ["fancy", "index_add"]
+                kinds += ["fancy", "index_add", "index_put", "swap",
+                          "scatter", "index_fill", "mask of rows"]
         kind = self.pick(kinds)
         if kind == "augmented":
             op = self.pick(["+=", "-=", "*="])
@@ -207,6 +237,32 @@ class Writer:
         elif kind == "mask":
             self.emit(depth, f"{name}[{name} > {self.pick(NUMBERS)}] = "
                       f"{self.pick(NUMBERS)}")
+        elif kind == "out":
+            self.emit(depth, f"torch.add({self.new(scope, shape)}, "
+                      f"{self.pick(NUMBERS)}, out={name})")
+        elif kind == "swap":
+            a, b = self.number(0, shape[0] - 1), self.number(0, shape[0] - 1)
+            self.emit(depth, f"{name}[{a}], {name}[{b}] = "
+                      f"{name}[{b}].clone(), {name}[{a}].clone()")
+        elif kind == "index_put":
+            rows = self.draw(st.lists(st.integers(0, shape[0] - 1), min_size=1,
+                                      max_size=3, unique=True))
+            self.emit(depth, f"{name}.index_put_([torch.tensor({rows})], "
+                      f"{self.new(scope, (len(rows),) + shape[1:])}, "
+                      f"{self.draw(st.booleans())})")
+        elif kind == "scatter":
+            row = self.number(0, shape[0] - 1)
+            self.emit(depth, f"{name}.scatter_(0, torch.full([1"
+                      f"{''.join(f', {k}' for k in shape[1:])}], {row}), "
+                      f"{self.pick(NUMBERS)})")
+        elif kind == "index_fill":
+            self.emit(depth, f"{name}.index_fill_(0, torch.tensor("
+                      f"[{self.number(0, shape[0] - 1)}]), "
+                      f"{self.pick(NUMBERS)})")
+        elif kind == "mask of rows":
+            first = f"{name}[{', '.join([':'] + ['0'] * (len(shape) - 1))}]"
+            self.emit(depth, f"{name}[{first} > {self.pick(NUMBERS)}] "
+                      f"{self.pick(['=', '*='])} {self.pick(FACTORS)}")
         elif kind in ("item", "slice"):
             d = self.number(0, len(shape) - 1)
             before = ":, " * d
@@ -241,6 +297,8 @@ class Writer:
             kinds += ["list write"] * 2 + ["list read"]
         if scope.own:
             kinds += ["append"]
+        if scope.in_loop:
+            kinds += ["jump"]
         kind = self.pick(kinds)
         if kind == "write":
             self.write(scope, depth)
@@ -269,7 +327,7 @@ class Writer:
             # The importer unrolls short loops and keeps long ones.
             trips = self.pick([2, 3, 10])
             counter = self.fresh("i")
-            inner = scope.copy()
+            inner = scope.copy(in_loop=True)
             inner.counters[counter] = trips
             self.emit(depth, f"for {counter} in range({trips}):")
             self.block(inner, depth + 1)
@@ -279,7 +337,10 @@ class Writer:
             self.emit(depth, f"while {counter} < 3 and "
                       f"{self.condition(scope)}:")
             self.emit(depth + 1, f"{counter} += 1")
-            self.block(scope.copy(), depth + 1)
+            self.block(scope.copy(in_loop=True), depth + 1)
+        elif kind == "jump":
+            self.emit(depth, f"if {self.condition(scope)}:")
+            self.emit(depth + 1, self.pick(["break", "continue"]))
         elif kind == "list":
             name = self.pick(sorted(scope.tensors))
             shape = scope.tensors[name]
@@ -310,7 +371,10 @@ class Writer:
             self.emit(depth, f"{new} = {element}")
             scope.tensors[new] = shape
         elif self.draw(st.booleans()):
-            self.emit(depth, f"{element}.add_({self.pick(NUMBERS)})")
+            self.emit(depth, self.pick([
+                f"{element}.add_({self.pick(NUMBERS)})",
+                f"{element} *= {self.pick(FACTORS)}",
+                f"{element} = {self.new(scope, shape)}"]))
         else:
             each = self.fresh("t")
             self.emit(depth, f"for {each} in {name}:")
