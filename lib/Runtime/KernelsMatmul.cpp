@@ -166,8 +166,8 @@ void packColumns(Matrix<const T> b, int64_t depth, int64_t columns,
 template <typename T> void Product<T>::multiplyRows(int64_t task) {
   int64_t first = task * rowsPerTask, some = atMost(rowsPerTask, rows - first);
   int64_t mr = tile.rows, nr = tile.columns;
-  T *panel = static_cast<T *>(evox_rt_alloc(
-      ctx, roundUp(some, mr) * depth * int64_t(sizeof(T))));
+  T *panel = static_cast<T *>(
+      evox_rt_alloc(ctx, roundUp(some, mr) * depth * int64_t(sizeof(T))));
   packRows(a.at(first, 0), some, depth, mr, panel);
   alignas(64) T edge[kMostTileRows * kMostTileBytes / sizeof(T)];
   for (int64_t j = 0; j < columns; j += nr) {

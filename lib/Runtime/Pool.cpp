@@ -75,7 +75,8 @@ static bool work(Pool *pool) {
 
 static bool hasWork(Pool *pool) {
   uint64_t i = __atomic_load_n(&pool->claim, __ATOMIC_SEQ_CST) & kTask;
-  return i != kClosed && int64_t(i) < __atomic_load_n(&pool->n, __ATOMIC_RELAXED);
+  return i != kClosed &&
+         int64_t(i) < __atomic_load_n(&pool->n, __ATOMIC_RELAXED);
 }
 
 static void *serve(void *arg) {
@@ -164,8 +165,8 @@ void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
     wakeAll(pool);
   while (work(pool)) {
   }
-  for (int spins = 0;
-       __atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) < n; ++spins) {
+  for (int spins = 0; __atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) < n;
+       ++spins) {
     if (spins < 10 * kSpins)
       pause();
     else // another thread has a task, but no processor

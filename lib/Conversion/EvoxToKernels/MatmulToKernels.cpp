@@ -1,4 +1,4 @@
-//===- MatmulToKernels.cpp - Products of matrices become kernel calls ---===//
+//===- MatmulToKernels.cpp - Products of matrices become kernel calls -----===//
 //
 // Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

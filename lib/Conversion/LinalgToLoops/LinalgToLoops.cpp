@@ -1,4 +1,4 @@
-//===- LinalgToLoops.cpp - Loops that know what is parallel -------------===//
+//===- LinalgToLoops.cpp - Loops that know what is parallel ---------------===//
 //
 // Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -44,8 +44,7 @@ struct LinalgToLoopsPass
     }
     // What the loops' indices are made of.
     RewritePatternSet patterns(&getContext());
-    affine::AffineApplyOp::getCanonicalizationPatterns(patterns,
-                                                       &getContext());
+    affine::AffineApplyOp::getCanonicalizationPatterns(patterns, &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
   }

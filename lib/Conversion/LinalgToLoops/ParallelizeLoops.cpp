@@ -1,4 +1,4 @@
-//===- ParallelizeLoops.cpp - Tiles of rows, and tasks for threads ------===//
+//===- ParallelizeLoops.cpp - Tiles of rows, and tasks for threads --------===//
 //
 // Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -154,8 +154,8 @@ bool conflict(const Access &a, const Access &b, Value rowA = {},
     return !isIdentified(a.root) || !isIdentified(b.root);
   if (!rowA || a.indices.size() != b.indices.size())
     return true;
-  size_t rank = a.indices.size() - ((a.isVector || b.isVector) &&
-                                    !a.indices.empty());
+  size_t rank =
+      a.indices.size() - ((a.isVector || b.isVector) && !a.indices.empty());
   for (size_t d = 0; d < rank; ++d) {
     std::optional<int64_t> x = offsetFrom(a.indices[d], rowA);
     if (x && x == offsetFrom(b.indices[d], rowB))
@@ -258,8 +258,8 @@ private:
   void close();
   int64_t rowBytes();
   void findPrivate();
-  void emitRows(OpBuilder &builder, Location loc, IRMapping &mapping, Value from,
-                Value to, int64_t tile, bool exact);
+  void emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
+                Value from, Value to, int64_t tile, bool exact);
   void outline(int64_t rowsPerTask, int64_t tile);
 
   func::FuncOp func;
@@ -305,14 +305,16 @@ bool Grouping::join(scf::ForOp loop) {
     Value row = loop.getInductionVar();
     bool fits = tripsOf(loop) == tripsOf(members.front().loop) &&
                 isAvailable(loop) && !meetsPending(accesses) &&
-                llvm::none_of(draws, [&](const Other &draw) {
-                  return conflict(draw.accesses, accesses);
-                }) &&
+                llvm::none_of(draws,
+                              [&](const Other &draw) {
+                                return conflict(draw.accesses, accesses);
+                              }) &&
                 llvm::none_of(members, [&](Member &member) {
                   return conflict(member.accesses, accesses,
                                   member.loop.getInductionVar(), row);
                 });
-    if (!fits && tripsOf(loop) * costOf(*loop.getBody()) < options.minTaskCost) {
+    if (!fits &&
+        tripsOf(loop) * costOf(*loop.getBody()) < options.minTaskCost) {
       // Too small for a group of its own: what comes behind it may fit.
       postpone(loop, std::move(accesses));
       return true;
@@ -363,8 +365,8 @@ void Grouping::visit(Operation *op) {
 
   SmallVector<Access> accesses;
   if (isDraw(op)) {
-    if (!options.drawsAsTask || !collect(op, accesses) || !isAvailable(op) || meetsPending(accesses) ||
-        llvm::any_of(members, [&](Member &member) {
+    if (!options.drawsAsTask || !collect(op, accesses) || !isAvailable(op) ||
+        meetsPending(accesses) || llvm::any_of(members, [&](Member &member) {
           return conflict(member.accesses, accesses);
         }))
       return enter();
@@ -465,12 +467,14 @@ void Grouping::close() {
   auto tasks = static_cast<int64_t>(
       std::min<double>(loops / options.minTaskCost, kMostTasks));
   int64_t perTask = llvm::divideCeil(rows, std::max<int64_t>(tasks, 1));
-  int64_t tile = std::max<int64_t>(options.tileBytes / bytes / kRows, 1) * kRows;
+  int64_t tile =
+      std::max<int64_t>(options.tileBytes / bytes / kRows, 1) * kRows;
   perTask = llvm::alignTo(perTask, kRows);
   tile = std::min(tile, perTask);
   perTask = llvm::alignTo(perTask, tile);
-  bool parallel = perTask < rows ||
-                  (tasks >= 1 && drawn >= options.minTaskCost && perTask >= rows);
+  bool parallel =
+      perTask < rows ||
+      (tasks >= 1 && drawn >= options.minTaskCost && perTask >= rows);
   if (members.size() > 1)
     findPrivate();
   if (parallel) {
@@ -578,11 +582,11 @@ void Grouping::outline(int64_t rowsPerTask, int64_t tile) {
     if (locals.contains(value))
       return;
     Operation *op = value.getDefiningOp();
-    bool remake = op && op->getNumRegions() == 0 &&
-                  (op->hasTrait<OpTrait::ConstantLike>() ||
-                   isa<memref::GetGlobalOp, affine::AffineApplyOp>(op) ||
-                   (isa<ViewLikeOpInterface>(op) &&
-                    isa<MemRefType>(value.getType())));
+    bool remake =
+        op && op->getNumRegions() == 0 &&
+        (op->hasTrait<OpTrait::ConstantLike>() ||
+         isa<memref::GetGlobalOp, affine::AffineApplyOp>(op) ||
+         (isa<ViewLikeOpInterface>(op) && isa<MemRefType>(value.getType())));
     if (!remake) {
       captured.insert(value);
       return;
@@ -621,8 +625,8 @@ void Grouping::outline(int64_t rowsPerTask, int64_t tile) {
   scf::IfOp branch;
   if (offset) {
     // The longest of the tasks comes first.
-    Value isDraw = arith::CmpIOp::create(
-        inner, loc, arith::CmpIPredicate::eq, number, constant(0));
+    Value isDraw = arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::eq,
+                                         number, constant(0));
     branch = scf::IfOp::create(inner, loc, isDraw, /*withElseRegion=*/true);
     inner.setInsertionPointToStart(branch.thenBlock());
     for (Other &draw : draws)

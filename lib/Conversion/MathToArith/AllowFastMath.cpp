@@ -1,4 +1,4 @@
-//===- AllowFastMath.cpp - Arithmetic that may be rearranged ------------===//
+//===- AllowFastMath.cpp - Arithmetic that may be rearranged --------------===//
 //
 // Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -20,19 +20,18 @@ namespace {
 struct AllowFastMathPass
     : evox::impl::EvoxAllowFastMathBase<AllowFastMathPass> {
   void runOnOperation() override {
-    constexpr auto flags = arith::FastMathFlags::reassoc |
-                           arith::FastMathFlags::contract |
-                           arith::FastMathFlags::arcp |
-                           arith::FastMathFlags::nsz;
+    constexpr auto flags =
+        arith::FastMathFlags::reassoc | arith::FastMathFlags::contract |
+        arith::FastMathFlags::arcp | arith::FastMathFlags::nsz;
     getOperation().walk([&](Operation *op) {
       if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
                arith::NegFOp>(op))
         return;
       auto math = cast<arith::ArithFastMathInterface>(op);
-      op->setAttr(math.getFastMathAttrName(),
-                  arith::FastMathFlagsAttr::get(
-                      &getContext(), math.getFastMathFlagsAttr().getValue() |
-                                         flags));
+      op->setAttr(
+          math.getFastMathAttrName(),
+          arith::FastMathFlagsAttr::get(
+              &getContext(), math.getFastMathFlagsAttr().getValue() | flags));
     });
   }
 };

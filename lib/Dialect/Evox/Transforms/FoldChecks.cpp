@@ -207,8 +207,8 @@ IntegerValueRange Ranges::reduce(linalg::GenericOp op, unsigned number) {
     // has no bound.
     for (int step = 0;; ++step) {
       IntegerValueRange init = get(own->get());
-      IntegerValueRange next = IntegerValueRange::join(
-          IntegerValueRange::join(range, init), sofar);
+      IntegerValueRange next =
+          IntegerValueRange::join(IntegerValueRange::join(range, init), sofar);
       if (next == sofar)
         break;
       sofar = step < 2 ? next : unknown(yielded);

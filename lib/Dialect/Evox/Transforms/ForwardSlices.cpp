@@ -1,4 +1,4 @@
-//===- ForwardSlices.cpp - Reading the pieces of a concatenation --------===//
+//===- ForwardSlices.cpp - Reading the pieces of a concatenation ----------===//
 //
 // Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -68,22 +68,22 @@ static void forward(tensor::ExtractOp op) {
         continue;
       }
       // An index before the piece becomes a huge one.
-      Value local = offset ? arith::SubIOp::create(builder, loc, index,
-                                                   constant(offset))
-                           : index;
-      Value here = arith::CmpIOp::create(builder, loc,
-                                         arith::CmpIPredicate::ult, local,
-                                         constant(size));
-      inside = inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
+      Value local =
+          offset ? arith::SubIOp::create(builder, loc, index, constant(offset))
+                 : index;
+      Value here = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::ult, local, constant(size));
+      inside =
+          inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
       indices.push_back(size == 1 ? constant(0)
                                   : arith::MinUIOp::create(builder, loc, local,
                                                            constant(size - 1)));
     }
     Value element =
         tensor::ExtractOp::create(builder, loc, piece.getSource(), indices);
-    result = result && inside
-                 ? arith::SelectOp::create(builder, loc, inside, element, result)
-                 : element;
+    result = result && inside ? arith::SelectOp::create(builder, loc, inside,
+                                                        element, result)
+                              : element;
   }
   op.getResult().replaceAllUsesWith(result);
   op.erase();

@@ -1,4 +1,4 @@
-//===- FuseElementwise.cpp - Elementwise ops become one -----------------===//
+//===- FuseElementwise.cpp - Elementwise ops become one -------------------===//
 //
 // Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
