@@ -344,7 +344,8 @@ def write_docs(rows):
     text += ["", "| entry | " + " | ".join(S.DTYPES) + " | note |",
              "|---|" + "---|" * (len(S.DTYPES) + 1)]
     for name in sorted({name for name, _ in rows}):
-        cells = [rows[name, d].cell if (name, d) in rows else ""
+        cells = [rows[name, d].cell if (name, d) in rows
+                 else "not run" if S.supports(name, d) else ""
                  for d in S.DTYPES]
         reasons = dict.fromkeys(
             generic(rows[name, d].reason) for d in S.DTYPES

@@ -17,7 +17,7 @@ import run  # noqa: E402
 import samples  # noqa: E402
 
 TENTH = 3
-SAMPLES = 10
+SAMPLES = 5
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
