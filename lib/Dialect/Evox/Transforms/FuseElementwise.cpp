@@ -13,6 +13,8 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace evox {
@@ -74,13 +76,31 @@ static bool canShare(OpOperand &operand) {
   });
 }
 
+/// Reads an array twice in the same way, which canonicalization mends.
+static bool readsTwice(linalg::GenericOp op) {
+  SmallVector<OpOperand *> inputs = op.getDpsInputOperands();
+  for (auto [i, a] : llvm::enumerate(inputs))
+    for (OpOperand *b : llvm::drop_begin(inputs, i + 1))
+      if (a->get() == b->get() &&
+          op.getMatchingIndexingMap(a) == op.getMatchingIndexingMap(b))
+        return true;
+  return false;
+}
+
 namespace {
 struct FuseShared : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(linalg::GenericOp consumer,
                                 PatternRewriter &rewriter) const override {
-    if (!consumer.hasPureTensorSemantics())
+    // A producer that is read in two ways is taken in twice. Its copies must be
+    // one again before the next fusion, or a chain of n has 2^n of them.
+    if (!consumer.hasPureTensorSemantics() || readsTwice(consumer))
       return failure();
+    DominanceInfo dominance(consumer);
+    bool changed = false;
+    eliminateCommonSubExpressions(rewriter, dominance, consumer, &changed);
+    if (changed)
+      return success();
     for (OpOperand &operand : consumer->getOpOperands()) {
       if (!canShare(operand) || !linalg::areElementwiseOpsFusable(&operand))
         continue;
