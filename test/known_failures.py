@@ -10,7 +10,4 @@ KNOWN_FAILURES = {
     "test_views_hypothesis.py::test_generated_programs_agree":
         "none known: 1,000 cases agreed, 160 of the extended generator too; "
         "the row goes when 2,000 of the extended one have run to their end",
-    "test_op_db.py::test_a_tenth_of_op_db":
-        "float64 is only partly run for the table of expected results, and "
-        "some entries take gigabytes to compile",
 }
