@@ -220,6 +220,40 @@ struct Interpreter::Merge {
         t->strides = in.contiguousStrides(t->type.getShape());
     }
   }
+  /// Storages whose content the loop's body, where `arguments` stand for the
+  /// leaves, changed through a merged tensor. That is exact for a tensor that
+  /// is nothing else's memory; `isShared` tells of others.
+  std::vector<std::shared_ptr<Storage>> writtenBefore(ValueRange arguments, uint64_t bodyStart,
+                                                      bool &isShared) {
+    std::vector<std::shared_ptr<Storage>> out;
+    for (auto &[t, n] : tensors) {
+      if (t->storage->value == arguments[n])
+        continue;
+      for (auto &[merged, source] : aliases) {
+        if (merged != t->storage)
+          continue;
+        bool isOuter = source->birth < bodyStart;
+        // The first of a tensor's sources is what comes in, the other what the
+        // body leaves, the next round's.
+        bool comesIn = llvm::none_of(out, [&](auto &s) { return s == source; }) &&
+                       isOuter && firstSource(merged) == source;
+        if (comesIn)
+          out.push_back(source);
+        else
+          isShared |= isOuter;
+        for (auto &[other, otherSource] : aliases)
+          isShared |= other != merged && otherSource == source;
+      }
+    }
+    return out;
+  }
+  std::shared_ptr<Storage> firstSource(const std::shared_ptr<Storage> &merged) {
+    for (auto &[storage, source] : aliases)
+      if (storage == merged)
+        return source;
+    return nullptr;
+  }
+
   /// From here on the merged tensors may be the memory of those they came from.
   void commitAliases() {
     for (auto &[a, b] : aliases) {
@@ -581,6 +615,7 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
   std::map<Cell, Content> enteringCells;
   SmallVector<Type> types;
   std::unique_ptr<Merge> merge;
+  uint64_t lastStart = 0; // of the walk that `merge` was made after
   for (int pass = 0; pass < 12; ++pass) {
     auto scratch = WhileOp::create(b, TypeRange(), ValueRange());
     for (Region *region : {&scratch.getBefore(), &scratch.getAfter()}) {
@@ -624,6 +659,11 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
         v = Py::poison();
       return true;
     }
+    bool isShared = false;
+    std::vector<std::shared_ptr<Storage>> written;
+    if (merge)
+      written = merge->writtenBefore(arguments, lastStart, isShared);
+    lastStart = frame.start;
     auto next = std::make_unique<Merge>(
         *this, std::vector<Block *>{before, block},
         std::vector<const Frame *>{nullptr, &frame});
@@ -645,6 +685,17 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
       enteringCells = std::move(cells);
       continue;
     }
+    // The first iteration writes into what others may look at, the later ones
+    // into tensors of the loop.
+    bool mayUnroll = trips.isStatic() && condition.isStatic() && trips.i < INT64_MAX;
+    if (mayUnroll && (isShared || (!written.empty() && done == 0)))
+      return false;
+    if (isShared)
+      fail("a loop writes in place into a tensor that is the memory of another one in some "
+           "iterations only: clone() it before it is written");
+    for (const std::shared_ptr<Storage> &storage : written)
+      storage->poison = "a loop wrote into this tensor, in its first iteration and under "
+                        "another name: clone() it before the loop";
     if (trips.isStatic() && condition.isStatic() && trips.i <= 256 &&
         llvm::any_of(types, [](Type t) {
           auto type = dyn_cast<RankedTensorType>(t);

@@ -307,3 +307,48 @@ def test_deep_nesting():
             return x, c, n
 
     agree(M(), (V, 0), (V, 3), (V, 8), (-V, 12))
+
+
+class WritesThenRebinds(torch.nn.Module):
+    """The first iteration writes into `x`, the later ones don't."""
+
+    def forward(self, x: Tensor):
+        x0 = x.clone()
+        v = x0[:, 0]
+        for _ in range(12):
+            v += 1.0
+            v = v * 2.0
+        return v, x0
+
+
+class RebindsForAWhile(torch.nn.Module):
+    def forward(self, x: Tensor, n: int):
+        v = x.clone()
+        total = torch.zeros(())
+        while float(v.sum()) < 50.0:
+            v += 1.0
+            v = v * 2.0
+            total += v[0, 0]
+        for _ in range(n):
+            v.mul_(0.5)
+            v = v + total
+        return v, total
+
+
+def test_a_loop_that_writes_and_rebinds():
+    x = torch.tensor([[1.0, 2.0], [0.5, -1.0]])
+    agree(WritesThenRebinds(), (x,))
+    agree(RebindsForAWhile(), (x, 3))
+
+
+def test_a_loop_on_data_that_writes_into_what_is_read_later():
+    class Reads(torch.nn.Module):
+        def forward(self, x: Tensor):
+            x0 = x.clone()
+            v = x0[0]
+            while float(v.sum()) < 50.0:
+                v += 1.0
+                v = v * 2.0
+            return x0
+
+    assert "clone() it before" in refused(Reads(), torch.zeros(2, 2))
