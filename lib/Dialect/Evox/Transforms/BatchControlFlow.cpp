@@ -72,7 +72,8 @@ LogicalResult batchIf(scf::IfOp op, Batcher &batcher) {
     auto now = scf::IfOp::create(b, batcher.loc(),
                                  typesOf(batcher, op.getResults()), condition,
                                  /*addThenBlock=*/true, withElse);
-    for (auto [old, region] : llvm::zip_equal(op->getRegions(), now->getRegions()))
+    for (auto [old, region] :
+         llvm::zip_equal(op->getRegions(), now->getRegions()))
       if (!region.empty()) {
         region.front().clear();
         if (failed(fillBlock(batcher, old.front(), region.front(),
@@ -102,9 +103,9 @@ LogicalResult batchSwitch(scf::IndexSwitchOp op, Batcher &batcher) {
   Location loc = batcher.loc();
   Value which = batcher.get(op.getArg());
   if (!batcher.varies(op.getArg())) {
-    auto now = scf::IndexSwitchOp::create(
-        b, loc, typesOf(batcher, op.getResults()), which, op.getCases(),
-        op.getNumCases());
+    auto now =
+        scf::IndexSwitchOp::create(b, loc, typesOf(batcher, op.getResults()),
+                                   which, op.getCases(), op.getNumCases());
     for (auto [old, region] :
          llvm::zip_equal(op->getRegions(), now->getRegions()))
       if (failed(fillBlock(batcher, old.front(), region.emplaceBlock(),
@@ -115,10 +116,11 @@ LogicalResult batchSwitch(scf::IndexSwitchOp op, Batcher &batcher) {
   }
   Value outer = batcher.mask, other; // the lanes that no case takes
   SmallVector<std::pair<Value, SmallVector<Value>>> taken;
-  for (auto [value, region] : llvm::zip_equal(op.getCases(), op.getCaseRegions())) {
+  for (auto [value, region] :
+       llvm::zip_equal(op.getCases(), op.getCaseRegions())) {
     Value wanted = batcher.repeat(batcher.index(value));
-    Value is = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, which,
-                                     wanted);
+    Value is =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, which, wanted);
     other = batcher.both(other, batcher.invert(is));
     auto &[condition, values] = taken.emplace_back(is, SmallVector<Value>());
     if (failed(inlineBlock(batcher, region.front(), batcher.both(outer, is),
@@ -151,8 +153,7 @@ Value greatest(Batcher &batcher, Value values) {
                    b, loc, init.getType(), values, init, maps,
                    utils::IteratorType::reduction,
                    [](OpBuilder &b, Location loc, ValueRange in) {
-                     Value more =
-                         arith::MaxSIOp::create(b, loc, in[1], in[0]);
+                     Value more = arith::MaxSIOp::create(b, loc, in[1], in[0]);
                      linalg::YieldOp::create(b, loc, more);
                    })
                    .getResult(0);
@@ -165,12 +166,11 @@ LogicalResult batchFor(scf::ForOp op, Batcher &batcher) {
   Block &body = *op.getBody();
   SmallVector<Value> inits = valuesFor(batcher, op.getInits(), op.getResults());
   Value bounds[] = {op.getLowerBound(), op.getUpperBound(), op.getStep()};
-  bool split =
-      llvm::any_of(bounds, [&](Value v) { return batcher.varies(v); });
+  bool split = llvm::any_of(bounds, [&](Value v) { return batcher.varies(v); });
   if (!split) {
     auto now = scf::ForOp::create(b, loc, batcher.get(bounds[0]),
-                                  batcher.get(bounds[1]), batcher.get(bounds[2]),
-                                  inits);
+                                  batcher.get(bounds[1]),
+                                  batcher.get(bounds[2]), inits);
     now.getBody()->clear();
     batcher.map(op.getInductionVar(), now.getInductionVar());
     for (auto [old, argument] :
@@ -194,21 +194,21 @@ LogicalResult batchFor(scf::ForOp op, Batcher &batcher) {
   }
   Value zeros = batcher.repeat(batcher.index(0));
   if (batcher.mask)
-    each[2] = batcher.select(batcher.mask, each[2],
-                             batcher.repeat(batcher.index(1)));
+    each[2] =
+        batcher.select(batcher.mask, each[2], batcher.repeat(batcher.index(1)));
   Value span = arith::SubIOp::create(b, loc, each[1], each[0]);
   Value rounds = arith::CeilDivSIOp::create(b, loc, span, each[2]);
   if (batcher.mask)
     rounds = batcher.select(batcher.mask, rounds, zeros);
-  auto now = scf::ForOp::create(b, loc, batcher.index(0),
-                                greatest(batcher, rounds), batcher.index(1),
-                                inits);
+  auto now =
+      scf::ForOp::create(b, loc, batcher.index(0), greatest(batcher, rounds),
+                         batcher.index(1), inits);
   now.getBody()->clear();
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(now.getBody());
   Value round = batcher.repeat(now.getInductionVar());
-  Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, round,
-                                     rounds);
+  Value here =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, round, rounds);
   Value far = arith::MulIOp::create(b, loc, round, each[2]);
   Value at = arith::AddIOp::create(b, loc, each[0], far);
   if (!type.isIndex())
@@ -281,10 +281,11 @@ LogicalResult batchWhile(scf::WhileOp op, Batcher &batcher) {
   }
   auto now = scf::WhileOp::create(b, loc, types, inits);
   OpBuilder::InsertionGuard guard(b);
-  Block *test = b.createBlock(&now.getBefore(), {}, ValueRange(inits).getTypes(),
-                              SmallVector<Location>(inits.size(), loc));
-  for (auto [old, argument] : llvm::zip(op.getBeforeArguments(),
-                                        test->getArguments()))
+  Block *test =
+      b.createBlock(&now.getBefore(), {}, ValueRange(inits).getTypes(),
+                    SmallVector<Location>(inits.size(), loc));
+  for (auto [old, argument] :
+       llvm::zip(op.getBeforeArguments(), test->getArguments()))
     batcher.map(old, argument);
   Value here = split ? test->getArguments().back() : batcher.mask;
   Value outer = std::exchange(batcher.mask, here);
@@ -297,8 +298,8 @@ LogicalResult batchWhile(scf::WhileOp op, Batcher &batcher) {
   if (split) {
     if (!direct)
       for (unsigned i = 0; i < count; ++i)
-        handed[i] = batcher.select(here, handed[i],
-                                   test->getArgument(carried + i));
+        handed[i] =
+            batcher.select(here, handed[i], test->getArgument(carried + i));
     handed.push_back(batcher.both(here, go));
     go = batcher.any(handed.back());
   }
@@ -312,8 +313,8 @@ LogicalResult batchWhile(scf::WhileOp op, Batcher &batcher) {
   batcher.mask = split ? body->getArguments().back() : outer;
   if (failed(batcher.batch(after)))
     return failure();
-  SmallVector<Value> next = valuesFor(batcher, op.getYieldOp().getResults(),
-                                      op.getBeforeArguments());
+  SmallVector<Value> next =
+      valuesFor(batcher, op.getYieldOp().getResults(), op.getBeforeArguments());
   if (split && direct) {
     for (unsigned i = 0; i < count; ++i) {
       unsigned at = cast<BlockArgument>(condition.getArgs()[i]).getArgNumber();

@@ -28,8 +28,7 @@ Operation *rebuild(Operation *op, Batcher &batcher, ValueRange operands) {
 }
 
 /// Ops of any number of batch dimensions in front.
-template <typename Op>
-LogicalResult batchLeading(Op op, Batcher &batcher) {
+template <typename Op> LogicalResult batchLeading(Op op, Batcher &batcher) {
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())
     operands.push_back(batcher.getBatched(operand));
@@ -38,8 +37,7 @@ LogicalResult batchLeading(Op op, Batcher &batcher) {
 }
 
 /// Ops along a dimension.
-template <typename Op>
-LogicalResult batchAlong(Op op, Batcher &batcher) {
+template <typename Op> LogicalResult batchAlong(Op op, Batcher &batcher) {
   auto type = cast<RankedTensorType>(op.getInput().getType());
   int64_t dim = op.getDim();
   if (type.getRank() == 0)
@@ -67,8 +65,7 @@ LogicalResult batchScatter(ScatterOp op, Batcher &batcher) {
     sizes = batcher.withLanes(sizes);
   // The tuples get the lane as their first number.
   OpFoldResult &width = sizes.back();
-  int64_t old =
-      cast<RankedTensorType>(indices.getType()).getShape().back();
+  int64_t old = cast<RankedTensorType>(indices.getType()).getShape().back();
   width = b.getIndexAttr(old + 1);
   Value all = batcher.generate(
       sizes, b.getI64Type(), [&](OpBuilder &b, ValueRange at) -> Value {
@@ -110,8 +107,8 @@ LogicalResult batchAssert(AssertOp op, Batcher &batcher) {
   Location loc = batcher.loc();
   Value bad = batcher.both(
       batcher.mask, batcher.invert(batcher.getBatched(op.getCondition())));
-  Value ok = arith::XOrIOp::create(
-      b, loc, batcher.any(bad), arith::ConstantIntOp::create(b, loc, 1, 1));
+  Value ok = arith::XOrIOp::create(b, loc, batcher.any(bad),
+                                   arith::ConstantIntOp::create(b, loc, 1, 1));
   SmallVector<Value> values;
   Value lane; // the first one that fails
   for (Value value : op.getValues()) {
@@ -155,8 +152,7 @@ LogicalResult batchAppend(ListAppendOp op, Batcher &batcher) {
 
 /// One draw for all lanes, as `torch.func.vmap` does it; under philox, where
 /// each lane has a generator of its own, one after the other.
-template <typename Op>
-LogicalResult batchDraw(Op op, Batcher &batcher) {
+template <typename Op> LogicalResult batchDraw(Op op, Batcher &batcher) {
   bool perLane = false;
   for (Value operand : op->getOperands().drop_back(op.getSizes().size()))
     perLane |= batcher.varies(operand);
@@ -179,8 +175,8 @@ LogicalResult batchDraw(Op op, Batcher &batcher) {
   if constexpr (std::is_same_v<Op, RandomBernoulliOp>) {
     // A scalar probability of a whole tensor draws in another way.
     auto type = cast<RankedTensorType>(op.getProbabilities().getType());
-    bool whole =
-        type.getRank() == cast<RankedTensorType>(op.getValues().getType()).getRank();
+    bool whole = type.getRank() ==
+                 cast<RankedTensorType>(op.getValues().getType()).getRank();
     if (whole)
       operands[1] = batcher.getBatched(op.getProbabilities());
     else if (perLane)

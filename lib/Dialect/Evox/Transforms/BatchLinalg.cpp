@@ -40,9 +40,7 @@ public:
   }
 
 private:
-  Value lane() {
-    return linalg::IndexOp::create(b, batcher.loc(), 0);
-  }
+  Value lane() { return linalg::IndexOp::create(b, batcher.loc(), 0); }
 
   void copy(Operation *op) {
     Location loc = op->getLoc();
@@ -63,8 +61,7 @@ private:
     if (mask && isDivision(*now)) {
       OpBuilder before(now);
       Value one = arith::ConstantOp::create(
-          before, loc,
-          before.getIntegerAttr(now->getOperand(1).getType(), 1));
+          before, loc, before.getIntegerAttr(now->getOperand(1).getType(), 1));
       now->setOperand(1, arith::SelectOp::create(before, loc, mask,
                                                  now->getOperand(1), one));
     }
@@ -147,9 +144,9 @@ LogicalResult batchFill(linalg::FillOp op, Batcher &batcher) {
   Value out = batcher.getBatched(op.getOutputs()[0]);
   Value value = op.getInputs()[0];
   if (!batcher.varies(value)) {
-    batcher.mapResults(op, linalg::FillOp::create(batcher.builder,
-                                                  batcher.loc(),
-                                                  batcher.get(value), out));
+    batcher.mapResults(op,
+                       linalg::FillOp::create(batcher.builder, batcher.loc(),
+                                              batcher.get(value), out));
     return success();
   }
   batcher.map(op.getResult(0), batcher.spread(batcher.get(value), out));
@@ -205,8 +202,8 @@ LogicalResult batchMatmul(linalg::MatmulOp op, Batcher &batcher) {
         mergeLanes(batcher, out));
     result = splitLanes(batcher, result, out);
   } else {
-    result = contract<linalg::BatchMatmulOp>(
-        batcher, batcher.getBatched(a), batcher.getBatched(b), out);
+    result = contract<linalg::BatchMatmulOp>(batcher, batcher.getBatched(a),
+                                             batcher.getBatched(b), out);
   }
   batcher.map(op.getResult(0), result);
   return success();

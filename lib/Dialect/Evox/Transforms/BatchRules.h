@@ -1,4 +1,5 @@
-//===- BatchRules.h - Where the batching rules are ---------------*- C++ -*-===//
+//===- BatchRules.h - Where the batching rules are ---------------*- C++
+//-*-===//
 //
 // Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -15,8 +16,7 @@ namespace evox {
 
 /// Makes a function the batching rule of an op.
 template <typename Op, mlir::LogicalResult (*rule)(Op, Batcher &)>
-struct BatchRule
-    : BatchOpInterface::ExternalModel<BatchRule<Op, rule>, Op> {
+struct BatchRule : BatchOpInterface::ExternalModel<BatchRule<Op, rule>, Op> {
   mlir::LogicalResult batch(mlir::Operation *op, Batcher &batcher) const {
     return rule(mlir::cast<Op>(op), batcher);
   }

@@ -67,15 +67,15 @@ LogicalResult batchExtract(tensor::ExtractOp op, Batcher &batcher) {
     batcher.map(op.getResult(), batcher.get(op.getTensor()));
     return success();
   }
-  batcher.map(op.getResult(),
-              batcher.generate(
-                  batcher.lanes, op.getType(),
-                  [&](OpBuilder &b, ValueRange at) {
-                    SmallVector<Value> indices;
-                    for (Value index : op.getIndices())
-                      indices.push_back(batcher.scalarOf(b, index, at[0]));
-                    return batcher.extract(b, op.getTensor(), at[0], indices);
-                  }));
+  batcher.map(
+      op.getResult(),
+      batcher.generate(
+          batcher.lanes, op.getType(), [&](OpBuilder &b, ValueRange at) {
+            SmallVector<Value> indices;
+            for (Value index : op.getIndices())
+              indices.push_back(batcher.scalarOf(b, index, at[0]));
+            return batcher.extract(b, op.getTensor(), at[0], indices);
+          }));
   return success();
 }
 
@@ -86,12 +86,13 @@ LogicalResult batchExtractSlice(tensor::ExtractSliceOp op, Batcher &batcher) {
   RankedTensorType type = batcher.batchType(op.getType());
   if (!anyVaries(batcher, op.getOffsets()) &&
       !anyVaries(batcher, op.getStrides())) {
-    batcher.map(op.getResult(),
-                tensor::ExtractSliceOp::create(
-                    b, batcher.loc(), type, batcher.get(op.getSource()),
-                    prepend(b.getIndexAttr(0), now(batcher, op.getMixedOffsets())),
-                    prepend(batcher.lanes, now(batcher, op.getMixedSizes())),
-                    prepend(b.getIndexAttr(1), now(batcher, op.getMixedStrides()))));
+    batcher.map(
+        op.getResult(),
+        tensor::ExtractSliceOp::create(
+            b, batcher.loc(), type, batcher.get(op.getSource()),
+            prepend(b.getIndexAttr(0), now(batcher, op.getMixedOffsets())),
+            prepend(batcher.lanes, now(batcher, op.getMixedSizes())),
+            prepend(b.getIndexAttr(1), now(batcher, op.getMixedStrides()))));
     return success();
   }
   llvm::SmallBitVector dropped = op.getDroppedDims();
@@ -107,10 +108,9 @@ LogicalResult batchExtractSlice(tensor::ExtractSliceOp op, Batcher &batcher) {
         for (auto [i, offset] : llvm::enumerate(op.getMixedOffsets())) {
           Value index = valueOf(batcher, b, offset, at[0]);
           if (!dropped[i]) {
-            Value stride =
-                valueOf(batcher, b, op.getMixedStrides()[i], at[0]);
-            Value steps = arith::MulIOp::create(b, batcher.loc(), at[next++],
-                                                stride);
+            Value stride = valueOf(batcher, b, op.getMixedStrides()[i], at[0]);
+            Value steps =
+                arith::MulIOp::create(b, batcher.loc(), at[next++], stride);
             index = arith::AddIOp::create(b, batcher.loc(), index, steps);
           }
           indices.push_back(index);
@@ -130,13 +130,14 @@ LogicalResult batchInsertSlice(tensor::InsertSliceOp op, Batcher &batcher) {
     return batcher.refuseSize(op);
   if (!anyVaries(batcher, op.getOffsets()) &&
       !anyVaries(batcher, op.getStrides())) {
-    batcher.map(op.getResult(),
-                tensor::InsertSliceOp::create(
-                    b, loc, batcher.getBatched(op.getSource()),
-                    batcher.getBatched(op.getDest()),
-                    prepend(b.getIndexAttr(0), now(batcher, op.getMixedOffsets())),
-                    prepend(batcher.lanes, now(batcher, op.getMixedSizes())),
-                    prepend(b.getIndexAttr(1), now(batcher, op.getMixedStrides()))));
+    batcher.map(
+        op.getResult(),
+        tensor::InsertSliceOp::create(
+            b, loc, batcher.getBatched(op.getSource()),
+            batcher.getBatched(op.getDest()),
+            prepend(b.getIndexAttr(0), now(batcher, op.getMixedOffsets())),
+            prepend(batcher.lanes, now(batcher, op.getMixedSizes())),
+            prepend(b.getIndexAttr(1), now(batcher, op.getMixedStrides()))));
     return success();
   }
   // Each element of the destination asks whether the slice covers it.
@@ -173,8 +174,7 @@ LogicalResult batchInsertSlice(tensor::InsertSliceOp op, Batcher &batcher) {
         for (Value &index : indices)
           index = arith::SelectOp::create(b, loc, inside, index, zero);
         Value there = batcher.extract(b, op.getSource(), at[0], indices);
-        Value here =
-            batcher.extract(b, op.getDest(), at[0], at.drop_front());
+        Value here = batcher.extract(b, op.getDest(), at[0], at.drop_front());
         return arith::SelectOp::create(b, loc, inside, there, here);
       });
   RankedTensorType type = batcher.batchType(op.getType());
@@ -227,10 +227,10 @@ SmallVector<ReassociationIndices> addLanes(ArrayRef<ReassociationIndices> old,
 LogicalResult batchCollapse(tensor::CollapseShapeOp op, Batcher &batcher) {
   auto groups =
       addLanes(op.getReassociationIndices(), op.getSrcType().getRank());
-  batcher.map(op.getResult(),
-              tensor::CollapseShapeOp::create(
-                  batcher.builder, batcher.loc(), batcher.batchType(op.getType()),
-                  batcher.get(op.getSrc()), groups));
+  batcher.map(op.getResult(), tensor::CollapseShapeOp::create(
+                                  batcher.builder, batcher.loc(),
+                                  batcher.batchType(op.getType()),
+                                  batcher.get(op.getSrc()), groups));
   return success();
 }
 
@@ -239,12 +239,12 @@ LogicalResult batchExpand(tensor::ExpandShapeOp op, Batcher &batcher) {
     return batcher.refuseSize(op);
   auto groups =
       addLanes(op.getReassociationIndices(), op.getResultType().getRank());
-  batcher.map(
-      op.getResult(),
-      tensor::ExpandShapeOp::create(
-          batcher.builder, batcher.loc(), batcher.batchType(op.getType()),
-          batcher.get(op.getSrc()), groups,
-          batcher.withLanes(now(batcher, op.getMixedOutputShape()))));
+  batcher.map(op.getResult(),
+              tensor::ExpandShapeOp::create(
+                  batcher.builder, batcher.loc(),
+                  batcher.batchType(op.getType()), batcher.get(op.getSrc()),
+                  groups,
+                  batcher.withLanes(now(batcher, op.getMixedOutputShape()))));
   return success();
 }
 
@@ -276,8 +276,6 @@ LogicalResult batchFromElements(tensor::FromElementsOp op, Batcher &batcher) {
   Location loc = batcher.loc();
   RankedTensorType old = op.getType(), type = batcher.batchType(old);
   int64_t n = op.getElements().size();
-  auto flat = RankedTensorType::get({batcher.staticLanes, n},
-                                    type.getElementType());
   SmallVector<OpFoldResult> sizes = {batcher.lanes, b.getIndexAttr(n)};
   Value all = tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
   sizes[1] = b.getIndexAttr(1);
@@ -299,7 +297,6 @@ LogicalResult batchFromElements(tensor::FromElementsOp op, Batcher &batcher) {
       shape.push_back(b.getIndexAttr(size));
     all = tensor::ExpandShapeOp::create(b, loc, type, all, groups, shape);
   }
-  (void)flat;
   batcher.map(op.getResult(), all);
   return success();
 }
@@ -311,13 +308,13 @@ LogicalResult batchSplat(tensor::SplatOp op, Batcher &batcher) {
   SmallVector<OpFoldResult> sizes = {batcher.lanes};
   unsigned next = 0;
   for (int64_t size : op.getType().getShape())
-    sizes.push_back(ShapedType::isDynamic(size)
-                        ? OpFoldResult(batcher.get(op.getDynamicSizes()[next++]))
-                        : b.getIndexAttr(size));
+    sizes.push_back(
+        ShapedType::isDynamic(size)
+            ? OpFoldResult(batcher.get(op.getDynamicSizes()[next++]))
+            : b.getIndexAttr(size));
   Value like = tensor::EmptyOp::create(b, batcher.loc(), sizes,
                                        op.getType().getElementType());
-  batcher.map(op.getResult(),
-              batcher.spread(batcher.get(op.getInput()), like));
+  batcher.map(op.getResult(), batcher.spread(batcher.get(op.getInput()), like));
   return success();
 }
 

@@ -7,9 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Batcher.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -110,8 +110,8 @@ void Batcher::analyzeBranches(Operation *op, bool masked) {
   for (OpResult result : op->getResults()) {
     bool any = split && !isa<GeneratorType, ListType>(result.getType());
     for (Region &region : op->getRegions())
-      any |= varies(region.front().getTerminator()->getOperand(
-          result.getResultNumber()));
+      any |= varies(
+          region.front().getTerminator()->getOperand(result.getResultNumber()));
     if (any)
       vary(result);
   }
@@ -237,13 +237,12 @@ LogicalResult Batcher::batchElementwise(Operation *op) {
       operand = spread(operand, like);
   if (mask && isDivision(*op)) {
     auto type = cast<RankedTensorType>(operands[1].getType());
-    Value one = generate(tensor::getMixedSizes(builder, where, operands[1]),
-                         type.getElementType(),
-                         [&](OpBuilder &b, ValueRange) -> Value {
-                           return arith::ConstantOp::create(
-                               b, where,
-                               b.getIntegerAttr(type.getElementType(), 1));
-                         });
+    Value one =
+        generate(tensor::getMixedSizes(builder, where, operands[1]),
+                 type.getElementType(), [&](OpBuilder &b, ValueRange) -> Value {
+                   return arith::ConstantOp::create(
+                       b, where, b.getIntegerAttr(type.getElementType(), 1));
+                 });
     operands[1] = select(mask, operands[1], one);
   }
   OperationState state(where, op->getName());
@@ -290,16 +289,17 @@ LogicalResult Batcher::loopOverLanes(Operation *op, bool scoped) {
       });
       inits.push_back(get(operand));
       if (scoped)
-        inits.back() = RandomBeginLanesOp::create(builder, where, inits.back().getType(), inits.back(),
-                                                  /*same=*/false);
+        inits.back() = RandomBeginLanesOp::create(
+            builder, where, inits.back().getType(), inits.back(),
+            /*same=*/false);
       continue;
     }
     RankedTensorType type = batchType(result.getType());
     SmallVector<OpFoldResult> sizes = {lanes};
     for (int64_t size : type.getShape().drop_front())
       sizes.push_back(builder.getIndexAttr(size));
-    inits.push_back(tensor::EmptyOp::create(builder, where, sizes,
-                                            type.getElementType()));
+    inits.push_back(
+        tensor::EmptyOp::create(builder, where, sizes, type.getElementType()));
   }
   auto loop = scf::ForOp::create(builder, where, index(0), asValue(lanes),
                                  index(1), inits);
@@ -330,8 +330,8 @@ LogicalResult Batcher::loopOverLanes(Operation *op, bool scoped) {
     if (isa<GeneratorType, ListType>(result.getType()))
       for (Value operand : op->getOperands())
         if (operand.getType() == result.getType())
-          inner.map(operand, scoped ? lane(argument, loop.getInductionVar())
-                                    : argument);
+          inner.map(operand,
+                    scoped ? lane(argument, loop.getInductionVar()) : argument);
   Operation *one = builder.clone(*op, inner);
   SmallVector<Value> next;
   for (auto [result, argument] :
@@ -412,9 +412,10 @@ static Value pick(OpBuilder &builder, Location loc, Value input, AffineMap map,
 }
 
 Value Batcher::lane(Value generator, Value index) {
-  Value number = arith::IndexCastOp::create(builder, where,
-                                            builder.getI64Type(), index);
-  return RandomLaneOp::create(builder, where, generator.getType(), generator, number);
+  Value number =
+      arith::IndexCastOp::create(builder, where, builder.getI64Type(), index);
+  return RandomLaneOp::create(builder, where, generator.getType(), generator,
+                              number);
 }
 
 Value Batcher::repeat(Value value) {
@@ -422,8 +423,8 @@ Value Batcher::repeat(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (staticLanes != ShapedType::kDynamic && type &&
       matchPattern(value, m_Constant(&constant)) && constant.isSplat())
-    return arith::ConstantOp::create(
-        builder, where, constant.resizeSplat(batchType(type)));
+    return arith::ConstantOp::create(builder, where,
+                                     constant.resizeSplat(batchType(type)));
   if (!type) {
     Value empty =
         tensor::EmptyOp::create(builder, where, lanes, value.getType());
@@ -476,8 +477,7 @@ Value Batcher::any(Value flags) {
                   builder, where, init.getType(), flags, init, maps,
                   utils::IteratorType::reduction,
                   [](OpBuilder &b, Location loc, ValueRange in) {
-                    Value either =
-                        arith::OrIOp::create(b, loc, in[1], in[0]);
+                    Value either = arith::OrIOp::create(b, loc, in[1], in[0]);
                     linalg::YieldOp::create(b, loc, either);
                   })
                   .getResult(0);
@@ -509,9 +509,8 @@ Value Batcher::zerosLike(Value value) {
       .getResult(0);
 }
 
-Value Batcher::generate(
-    ArrayRef<OpFoldResult> sizes, Type elementType,
-    function_ref<Value(OpBuilder &, ValueRange)> element) {
+Value Batcher::generate(ArrayRef<OpFoldResult> sizes, Type elementType,
+                        function_ref<Value(OpBuilder &, ValueRange)> element) {
   Value out = tensor::EmptyOp::create(builder, where, sizes, elementType);
   unsigned rank = sizes.size();
   SmallVector<AffineMap> maps = {builder.getMultiDimIdentityMap(rank)};

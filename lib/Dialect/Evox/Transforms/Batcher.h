@@ -42,8 +42,7 @@ public:
 
   /// Finds what varies in a function whose arguments `varying` (one flag each)
   /// do. Fails, with an error, where `randomness` forbids a draw.
-  mlir::LogicalResult analyze(mlir::Block &body,
-                              mlir::ArrayRef<bool> varying);
+  mlir::LogicalResult analyze(mlir::Block &body, mlir::ArrayRef<bool> varying);
   bool varies(mlir::Value value) const { return varying.contains(value); }
   /// Whether lanes part at `op`, a branch or loop.
   bool splits(mlir::Operation *op) const;
@@ -109,10 +108,10 @@ public:
   /// Zeros of the type and sizes of a batched value.
   mlir::Value zerosLike(mlir::Value value);
   /// A tensor of `sizes` whose elements `element` computes from the indices.
-  mlir::Value generate(
-      mlir::ArrayRef<mlir::OpFoldResult> sizes, mlir::Type elementType,
-      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::ValueRange)>
-          element);
+  mlir::Value
+  generate(mlir::ArrayRef<mlir::OpFoldResult> sizes, mlir::Type elementType,
+           llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::ValueRange)>
+               element);
   /// `index` moved into [0, size) where some lanes are off, whose indices may
   /// be anything.
   mlir::Value clamp(mlir::OpBuilder &b, mlir::Value index, mlir::Value tensor,

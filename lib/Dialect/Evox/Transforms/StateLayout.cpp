@@ -90,6 +90,13 @@ Type StateLayout::getType(unsigned slot, unsigned phase) const {
   return it == phases[phase].types.end() ? slots[slot].type : it->second;
 }
 
+std::string evox::getFunctionPath(SymbolRefAttr symbol) {
+  std::string path = symbol.getRootReference().str();
+  for (FlatSymbolRefAttr nested : symbol.getNestedReferences())
+    path += "." + nested.getValue().str();
+  return path;
+}
+
 EntryInfo EntryInfo::get(Operation *func, DictionaryAttr dict) {
   EntryInfo info;
   info.name = SymbolTable::getSymbolName(func).getValue();

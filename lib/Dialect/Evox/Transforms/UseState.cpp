@@ -149,10 +149,9 @@ LogicalResult UseState::applyPhases(FuncOp func, Effects &effects) {
       EntryInfo::get(func, dict ? dict : builder.getDictionaryAttr({}));
   unsigned phases = layout.getPhases().size();
   if (std::max(entry.phase, entry.next) >= phases)
-    return func.emitOpError()
-           << "goes from phase " << entry.phase << " to " << entry.next
-           << ", but the program has " << phases << " phase"
-           << (phases == 1 ? "" : "s");
+    return func.emitOpError() << "goes from phase " << entry.phase << " to "
+                              << entry.next << ", but the program has "
+                              << phases << " phase" << (phases == 1 ? "" : "s");
   for (auto &[index, type] : effects.reads)
     type = layout.getType(index, entry.phase);
   for (auto &[index, type] : effects.writes)
@@ -165,9 +164,9 @@ LogicalResult UseState::applyPhases(FuncOp func, Effects &effects) {
     if (before == after || effects.writes.count(slot.index))
       continue;
     return func.emitOpError()
-           << "leaves slot '" << slot.name << "' unchanged, but it is " << before
-           << " in phase " << entry.phase << " and " << after << " in phase "
-           << entry.next;
+           << "leaves slot '" << slot.name << "' unchanged, but it is "
+           << before << " in phase " << entry.phase << " and " << after
+           << " in phase " << entry.next;
   }
   return success();
 }
@@ -334,7 +333,8 @@ LogicalResult UseState::rewrite(CallOp call, SlotValues &current) {
   const Effects &effects = effectsOf[callee];
   SmallVector<Value> operands(call.getOperands());
   for (auto [index, type] : effects.reads) {
-    Value value = coerce(current.lookup(index), type, index, call, "hands over");
+    Value value =
+        coerce(current.lookup(index), type, index, call, "hands over");
     if (!value)
       return failure();
     operands.push_back(value);
@@ -466,10 +466,9 @@ LogicalResult UseState::rewriteLoop(Operation *op, SlotValues &current) {
     Value init = current.lookup(index);
     Type common = join(init.getType(), type);
     if (!common)
-      return op->emitOpError()
-             << "changes slot '" << slot(index).name << "' from "
-             << init.getType() << " to " << type
-             << "; a slot keeps its type through a loop";
+      return op->emitOpError() << "changes slot '" << slot(index).name
+                               << "' from " << init.getType() << " to " << type
+                               << "; a slot keeps its type through a loop";
     operands.push_back(coerce(init, common, index, op, "passes on"));
     types.push_back(common);
   }
@@ -487,8 +486,8 @@ LogicalResult UseState::rewriteLoop(Operation *op, SlotValues &current) {
     SmallVector<Value> out;
     unsigned next = 0;
     for (auto [index, type] : effects.writes) {
-      out.push_back(coerce(values.lookup(index), types[next++], index, op,
-                           "carries on"));
+      out.push_back(
+          coerce(values.lookup(index), types[next++], index, op, "carries on"));
       if (!out.back())
         return failure();
     }
@@ -598,9 +597,8 @@ LogicalResult UseState::convert(FuncOp func) {
   terminator->erase();
 
   builder.setInsertionPointToEnd(module.getBody());
-  auto newFunc =
-      func::FuncOp::create(builder, func.getLoc(), names[func],
-                           builder.getFunctionType(inputs, results));
+  auto newFunc = func::FuncOp::create(builder, func.getLoc(), names[func],
+                                      builder.getFunctionType(inputs, results));
   newFunc.getBody().takeBody(func.getBody());
   newFunc.setAllArgAttrs(argAttrs);
   newFunc.setAllResultAttrs(resAttrs);
@@ -624,18 +622,15 @@ LogicalResult UseState::run() {
       funcs.push_back(func);
     return isa<evox::ModuleOp>(op) ? WalkResult::advance() : WalkResult::skip();
   });
-  entriesByDefault = llvm::none_of(
-      funcs, [](FuncOp func) { return func->hasAttr("entry"); });
+  entriesByDefault =
+      llvm::none_of(funcs, [](FuncOp func) { return func->hasAttr("entry"); });
   // What derived functions build on must stay there until --evox-vmap.
   layout.getRoot()->walk([&](Operation *op) {
     if (!isa<UseStateOp, VmapOp>(op))
       return;
     entriesByDefault &= !op->hasAttr("entry");
-    auto symbol = op->getAttrOfType<SymbolRefAttr>("function");
-    std::string path = symbol.getRootReference().str();
-    for (FlatSymbolRefAttr nested : symbol.getNestedReferences())
-      path += "." + nested.getValue().str();
-    builtUpon.insert(path);
+    builtUpon.insert(
+        getFunctionPath(op->getAttrOfType<SymbolRefAttr>("function")));
   });
   nameFunctions();
   for (FuncOp func : funcs)

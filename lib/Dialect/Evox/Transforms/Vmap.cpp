@@ -98,13 +98,6 @@ private:
   llvm::DenseMap<Operation *, func::FuncOp> done;
 };
 
-std::string pathOf(SymbolRefAttr symbol) {
-  std::string path = symbol.getRootReference().str();
-  for (FlatSymbolRefAttr nested : symbol.getNestedReferences())
-    path += "." + nested.getValue().str();
-  return path;
-}
-
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -141,7 +134,7 @@ FailureOr<func::FuncOp> Resolver::resolve(Operation *op) {
     return failure();
   }
   auto symbol = op->getAttrOfType<SymbolRefAttr>("function");
-  std::string name = pathOf(symbol);
+  std::string name = getFunctionPath(symbol);
   func::FuncOp target;
   if (Operation *below = derived.lookup(name)) {
     FailureOr<func::FuncOp> made = resolve(below);
@@ -219,9 +212,10 @@ LogicalResult Resolver::useState(UseStateOp op, func::FuncOp target) {
   SmallVector<int> inputSlots, resultSlots;
   SmallVector<unsigned> slots;
   for (auto key : op.getKeys().getAsRange<StringAttr>()) {
-    const auto *slot = llvm::find_if(layout.getSlots(), [&](const StateSlot &s) {
-      return s.name == key.getValue();
-    });
+    const auto *slot =
+        llvm::find_if(layout.getSlots(), [&](const StateSlot &s) {
+          return s.name == key.getValue();
+        });
     if (slot == layout.getSlots().end())
       return op.emitOpError() << "has the key '" << key.getValue()
                               << "', which is no slot of the program";
@@ -306,7 +300,8 @@ Value Resolver::move(Value value, int64_t from, int64_t to) {
     if (i != from)
       order.push_back(i);
   order.insert(order.begin() + to, from);
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, where, value),
+  SmallVector<OpFoldResult> sizes =
+                                tensor::getMixedSizes(builder, where, value),
                             moved;
   for (int64_t dim : order)
     moved.push_back(sizes[dim]);
@@ -318,7 +313,8 @@ Value Resolver::move(Value value, int64_t from, int64_t to) {
 
 Value Resolver::slice(Value value, int64_t dim, OpFoldResult at,
                       OpFoldResult size, bool drop) {
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, where, value);
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, where, value);
   SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0)),
       strides(sizes.size(), builder.getIndexAttr(1));
   offsets[dim] = at;
@@ -336,7 +332,8 @@ Value Resolver::slice(Value value, int64_t dim, OpFoldResult at,
 
 Value Resolver::insert(Value value, Value into, int64_t dim, OpFoldResult at,
                        bool dropped) {
-  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, where, value);
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, where, value);
   if (dropped)
     sizes.insert(sizes.begin() + dim, builder.getIndexAttr(1));
   SmallVector<OpFoldResult> offsets(sizes.size(), builder.getIndexAttr(0)),
@@ -353,9 +350,10 @@ LogicalResult Resolver::checkDims(Lanes &lanes) {
                   SmallVectorImpl<std::optional<int64_t>> &dims) {
     if (attrs.size() != positions.size())
       return LogicalResult(op.emitOpError()
-             << "has " << attrs.size() << " entries in '" << what << "_dims', but "
-             << op.getFunction() << (what == "in" ? " takes " : " gives ")
-             << positions.size() << " tensors");
+                           << "has " << attrs.size() << " entries in '" << what
+                           << "_dims', but " << op.getFunction()
+                           << (what == "in" ? " takes " : " gives ")
+                           << positions.size() << " tensors");
     for (auto [attr, position] : llvm::zip_equal(attrs, positions)) {
       auto number = dyn_cast<IntegerAttr>(attr);
       if (!number) {
@@ -366,9 +364,10 @@ LogicalResult Resolver::checkDims(Lanes &lanes) {
       int64_t dim = number.getInt();
       if (dim < -rank || dim >= rank)
         return LogicalResult(op.emitOpError()
-               << "has " << dim << " in '" << what << "_dims' for tensor "
-               << dims.size() << ", which has only " << rank
-               << " dimensions with the lanes");
+                             << "has " << dim << " in '" << what
+                             << "_dims' for tensor " << dims.size()
+                             << ", which has only " << rank
+                             << " dimensions with the lanes");
       dims.push_back(dim < 0 ? dim + rank : dim);
     }
     return success();
@@ -378,17 +377,17 @@ LogicalResult Resolver::checkDims(Lanes &lanes) {
       failed(read(op.getOutDims(), lanes.shape.results,
                   lanes.target.getResultTypes(), "out", lanes.outDims)))
     return failure();
-  if (!op.getAxisSize() && llvm::none_of(lanes.inDims, [](auto dim) {
-        return dim.has_value();
-      }))
+  if (!op.getAxisSize() &&
+      llvm::none_of(lanes.inDims, [](auto dim) { return dim.has_value(); }))
     return op.emitOpError("has no batched argument, so axis_size must say how "
                           "many lanes there are");
   return success();
 }
 
 LogicalResult Resolver::vmap(VmapOp op, func::FuncOp target) {
-  Lanes lanes{op, target, Shape(target), {}, {}, {}, ShapedType::kDynamic,
-              Randomness::Different, nullptr};
+  Lanes lanes{op,     target, Shape(target),        {},
+              {},     {},     ShapedType::kDynamic, Randomness::Different,
+              nullptr};
   if (op.getRandomness() != "different")
     lanes.randomness =
         op.getRandomness() == "same" ? Randomness::Same : Randomness::Error;
@@ -432,10 +431,10 @@ LogicalResult Resolver::vmap(VmapOp op, func::FuncOp target) {
     unsigned first = 0;
     while (!lanes.inDims[first])
       ++first;
-    lanes.count = tensor::DimOp::create(builder, where,
-                                        block->getArgument(first),
-                                        *lanes.inDims[first])
-                      .getResult();
+    lanes.count =
+        tensor::DimOp::create(builder, where, block->getArgument(first),
+                              *lanes.inDims[first])
+            .getResult();
   }
   FailureOr<std::unique_ptr<Batcher>> batcher = analyze(lanes);
   if (failed(batcher))
@@ -495,7 +494,8 @@ LogicalResult Resolver::vmap(VmapOp op, func::FuncOp target) {
   FailureOr<SmallVector<Value>> out = failure();
   if (lanes.staticCount == 0)
     out = none(lanes, block->getArguments(), results);
-  else if (strategy == "lanes" || ordered || (isFree && isCheaperOneByOne(lanes)))
+  else if (strategy == "lanes" || ordered ||
+           (isFree && isCheaperOneByOne(lanes)))
     out = oneByOne(lanes, block->getArguments());
   else if (chunk && (lanes.staticCount == ShapedType::kDynamic ||
                      lanes.staticCount > chunk))
@@ -533,8 +533,8 @@ FailureOr<SmallVector<Value>> Resolver::none(Lanes &lanes, ValueRange arguments,
     auto type = cast<RankedTensorType>(results[i]);
     if (!dim || llvm::any_of(type.getShape(), ShapedType::isDynamic))
       return LogicalResult(lanes.op.emitOpError()
-                           << "has no lanes, so result " << i << " of "
-                           << type << " cannot be made");
+                           << "has no lanes, so result " << i << " of " << type
+                           << " cannot be made");
     out.push_back(tensor::EmptyOp::create(builder, where, type.getShape(),
                                           type.getElementType()));
   }
@@ -572,8 +572,8 @@ bool Resolver::isCheaperOneByOne(Lanes &lanes) {
     for (Operation *at = op->getParentOp(); at != lanes.target;
          at = at->getParentOp())
       if (lanes.batcher->splits(at)) {
-        apart += std::max(count(op->getOperandTypes()),
-                          count(op->getResultTypes()));
+        apart +=
+            std::max(count(op->getOperandTypes()), count(op->getResultTypes()));
         break;
       }
   });
@@ -623,8 +623,8 @@ SmallVector<Value> Resolver::oneByOne(Lanes &lanes, ValueRange arguments) {
       sizes.push_back(builder.getIndexAttr(size));
     if (dim)
       sizes.insert(sizes.begin() + *dim, lanes.count);
-    inits.push_back(tensor::EmptyOp::create(builder, where, sizes,
-                                            type.getElementType()));
+    inits.push_back(
+        tensor::EmptyOp::create(builder, where, sizes, type.getElementType()));
   }
   // A slot that all lanes write alike is what the last one leaves.
   SmallVector<Value> slots(arguments.drop_front(users));
@@ -638,7 +638,8 @@ SmallVector<Value> Resolver::oneByOne(Lanes &lanes, ValueRange arguments) {
           cast<RankedTensorType>(target.getResultTypes()[position]).getShape(),
           getElementTypeOrSelf(target.getResultTypes()[position]));
     if (scoped && isa<GeneratorType>(init.getType()))
-      init = RandomBeginLanesOp::create(builder, where, init.getType(), init, same);
+      init = RandomBeginLanesOp::create(builder, where, init.getType(), init,
+                                        same);
     inits.push_back(init);
   }
   auto loop = scf::ForOp::create(builder, where, zero, count, one, inits);
@@ -662,7 +663,8 @@ SmallVector<Value> Resolver::oneByOne(Lanes &lanes, ValueRange arguments) {
     if (scoped && isa<GeneratorType>(carried.getType())) {
       Value number = arith::IndexCastOp::create(builder, where,
                                                 builder.getI64Type(), lane);
-      carried = RandomLaneOp::create(builder, where, carried.getType(), carried, number);
+      carried = RandomLaneOp::create(builder, where, carried.getType(), carried,
+                                     number);
     }
     inner[shape.reads[slot]] = carried;
   }
@@ -682,7 +684,8 @@ SmallVector<Value> Resolver::oneByOne(Lanes &lanes, ValueRange arguments) {
   if (scoped)
     for (Value &value : out)
       if (isa<GeneratorType>(value.getType()))
-        value = RandomEndLanesOp::create(builder, where, value.getType(), value);
+        value =
+            RandomEndLanesOp::create(builder, where, value.getType(), value);
   return out;
 }
 
@@ -695,21 +698,21 @@ Resolver::inChunks(Lanes &lanes, ValueRange arguments, int64_t size) {
   unsigned users = shape.arguments.size();
   SmallVector<Value> current; // results so far, then slots that are written
   for (auto [position, dim] : llvm::zip_equal(shape.results, lanes.outDims)) {
-    auto type =
-        cast<RankedTensorType>(lanes.target.getResultTypes()[position]);
+    auto type = cast<RankedTensorType>(lanes.target.getResultTypes()[position]);
     SmallVector<OpFoldResult> sizes;
     for (int64_t extent : type.getShape())
       sizes.push_back(builder.getIndexAttr(extent));
     if (dim)
       sizes.insert(sizes.begin() + *dim, lanes.count);
-    current.push_back(tensor::EmptyOp::create(builder, where, sizes,
-                                              type.getElementType()));
+    current.push_back(
+        tensor::EmptyOp::create(builder, where, sizes, type.getElementType()));
   }
   SmallVector<Value> slots(arguments.drop_front(users));
-  auto oneChunk = [&](Value from, int64_t extent,
-                      SmallVector<Value> results) -> FailureOr<SmallVector<Value>> {
-    Lanes part{lanes.op,  lanes.target,  lanes.shape,
-               lanes.inDims, lanes.outDims, builder.getIndexAttr(extent),
+  auto oneChunk =
+      [&](Value from, int64_t extent,
+          SmallVector<Value> results) -> FailureOr<SmallVector<Value>> {
+    Lanes part{lanes.op,     lanes.target,     lanes.shape,
+               lanes.inDims, lanes.outDims,    builder.getIndexAttr(extent),
                extent,       lanes.randomness, nullptr};
     FailureOr<std::unique_ptr<Batcher>> batcher = analyze(part);
     if (failed(batcher))

@@ -62,6 +62,9 @@ private:
   llvm::DenseMap<mlir::Operation *, unsigned> indices;
 };
 
+/// The name of the `func.func` that a method becomes: its dotted path.
+std::string getFunctionPath(mlir::SymbolRefAttr symbol);
+
 /// The entry point that a function implements, as `evox.entry` describes it.
 /// Everything but `name` has a default, so hand-written programs stay short.
 struct EntryInfo {
