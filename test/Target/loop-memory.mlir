@@ -1,4 +1,6 @@
 // REQUIRES: evox-compile, evox-run
+// The sanitizers reserve more addresses than the limit allows.
+// UNSUPPORTED: sanitize
 // RUN: evox-compile %s -o %t.so --name=memory
 // RUN: bash -c "ulimit -v 1000000; evox-run %t.so --call churn --print x" | FileCheck %s
 
