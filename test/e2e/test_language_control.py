@@ -352,3 +352,20 @@ def test_a_loop_on_data_that_writes_into_what_is_read_later():
             return x0
 
     assert "clone() it before" in refused(Reads(), torch.zeros(2, 2))
+
+
+class SwapsRowsInAWhile(torch.nn.Module):
+    """The loop on data reads memory that the loop before it wrote."""
+
+    def forward(self, x: Tensor):
+        y = x + 0.0
+        k = 0
+        while k < 3 and bool(x.max() > 0.0):
+            k += 1
+            y[0], y[1] = y[1].clone(), y[0].clone()
+        return y
+
+
+def test_rows_swapped_in_a_loop_on_data():
+    x = torch.arange(8.0).reshape(4, 2)
+    agree(SwapsRowsInAWhile(), (x,), (-x,), (x - 1,))

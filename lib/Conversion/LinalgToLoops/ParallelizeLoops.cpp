@@ -117,6 +117,12 @@ bool collect(Operation *op, SmallVectorImpl<Access> &accesses) {
     } else if (!inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() &&
                !isMemoryEffectFree(inner)) {
       return WalkResult::interrupt();
+    } else if (!isa<ViewLikeOpInterface, memref::DimOp>(inner)) {
+      // What loops carry, branches yield and selects choose goes by another
+      // name inside, and may be read or written there.
+      for (Value operand : inner->getOperands())
+        if (isa<BaseMemRefType>(operand.getType()))
+          add(operand, true);
     }
     return WalkResult::advance();
   });

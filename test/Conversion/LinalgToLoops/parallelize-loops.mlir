@@ -167,3 +167,45 @@ func.func @guarded(%x: memref<1000x8xf32>, %n: memref<1000xindex>, %ok: i1) {
   } {evox.parallel}
   return
 }
+
+// -----
+
+// The loop on data writes what the loop before it wrote, under the name that it
+// carries it by: the loop after it, which reads that, doesn't move past it.
+
+// CHECK-LABEL: func.func @carried
+// CHECK:         call @carried.rows0
+// CHECK:         scf.while
+// CHECK:         scf.for
+func.func @carried(%x: memref<1000xf32>, %y: memref<1000xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c1000 = arith.constant 1000 : index
+  %one = arith.constant 1.0 : f32
+  %a = memref.alloc() : memref<1000xf32>
+  %b = memref.alloc() : memref<1000xf32>
+  scf.for %i = %c0 to %c1000 step %c1 {
+    %v = memref.load %x[%i] : memref<1000xf32>
+    %w = arith.addf %v, %one : f32
+    memref.store %w, %a[%i] : memref<1000xf32>
+    memref.store %v, %b[%i] : memref<1000xf32>
+  } {evox.parallel}
+  %r:2 = scf.while (%s = %a, %t = %b)
+      : (memref<1000xf32>, memref<1000xf32>)
+        -> (memref<1000xf32>, memref<1000xf32>) {
+    %v = memref.load %s[%c0] : memref<1000xf32>
+    %c = arith.cmpf olt, %v, %one : f32
+    scf.condition(%c) %s, %t : memref<1000xf32>, memref<1000xf32>
+  } do {
+  ^bb0(%s: memref<1000xf32>, %t: memref<1000xf32>):
+    memref.store %one, %t[%c0] : memref<1000xf32>
+    scf.yield %t, %s : memref<1000xf32>, memref<1000xf32>
+  }
+  scf.for %i = %c0 to %c1000 step %c1 {
+    %v = memref.load %a[%i] : memref<1000xf32>
+    memref.store %v, %y[%i] : memref<1000xf32>
+  } {evox.parallel}
+  memref.dealloc %a : memref<1000xf32>
+  memref.dealloc %b : memref<1000xf32>
+  return
+}
