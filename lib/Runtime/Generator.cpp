@@ -8,6 +8,7 @@
 
 #include "Generator.h"
 #include "Isa.h"
+#include "Vectors.h"
 #include "evox/Runtime/Program.h"
 
 #include <cstring>
@@ -43,71 +44,96 @@ Isa evox::rt::detectIsa() {
 #endif
 }
 
-//===-- MT19937 -----------------------------------------------------------===//
-
 namespace {
-
-constexpr int kN = Generator::kBlock, kM = 397;
-
-EVOX_INLINE uint32_t twist(uint32_t u, uint32_t v) {
-  return (((u & 0x80000000u) | (v & 0x7fffffffu)) >> 1) ^
-         (0x9908b0dfu & (0u - (v & 1)));
-}
-
-// Word i needs word i + 397 of the old block up to i = 226 and word i - 227 of
-// the new one after it, so in runs of 227 no word needs one of its own run,
-// and each run vectorises.
-EVOX_INLINE void refillBlockImpl(uint32_t *__restrict s,
-                                 uint32_t *__restrict t) {
-#pragma clang loop vectorize(assume_safety)
-  for (int i = 0; i < kN - kM; ++i)
-    s[i] = s[i + kM] ^ twist(s[i], s[i + 1]);
-#pragma clang loop vectorize(assume_safety)
-  for (int i = kN - kM; i < 2 * (kN - kM); ++i)
-    s[i] = s[i + kM - kN] ^ twist(s[i], s[i + 1]);
-#pragma clang loop vectorize(assume_safety)
-  for (int i = 2 * (kN - kM); i < kN - 1; ++i)
-    s[i] = s[i + kM - kN] ^ twist(s[i], s[i + 1]);
-  s[kN - 1] = s[kM - 1] ^ twist(s[kN - 1], s[0]);
-  for (int i = 0; i < kN; ++i) {
-    uint32_t y = s[i];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9d2c5680u;
-    y ^= (y << 15) & 0xefc60000u;
-    t[i] = y ^ (y >> 18);
-  }
-}
-EVOX_VARIANTS(refillBlock, (uint32_t *s, uint32_t *t), (s, t))
 
 //===-- Philox ------------------------------------------------------------===//
 
-EVOX_INLINE void philoxImpl(uint32_t *__restrict out, int64_t first,
-                            int64_t blocks, uint64_t draw, uint64_t seed) {
-  for (int64_t i = 0; i < blocks; ++i) {
-    uint64_t block = uint64_t(first + i);
-    uint32_t c0 = uint32_t(block), c1 = uint32_t(block >> 32);
-    uint32_t c2 = uint32_t(draw), c3 = uint32_t(draw >> 32);
-    uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
-    for (int round = 0; round < 10; ++round) {
-      uint64_t p0 = uint64_t(0xD2511F53u) * c0;
-      uint64_t p1 = uint64_t(0xCD9E8D57u) * c2;
-      c0 = uint32_t(p1 >> 32) ^ c1 ^ k0;
-      c2 = uint32_t(p0 >> 32) ^ c3 ^ k1;
-      c1 = uint32_t(p1);
-      c3 = uint32_t(p0);
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
+constexpr int64_t kBlocks = 8; // in vectors of 64-bit lanes
+constexpr Longs kCount = {0, 1, 2, 3, 4, 5, 6, 7};
+
+/// The words of N times eight blocks from `first` on. Counters are the low
+/// halves of 64-bit lanes, whose high halves hold whatever the last product
+/// left there: products read the low halves only, and so do the words. Rounds
+/// wait for each other, so there are N chains of them.
+template <int N>
+EVOX_INLINE void philoxWords(uint64_t first, uint64_t draw, uint64_t seed,
+                             Words (&words)[2 * N]) {
+  constexpr uint64_t low = 0xffffffff;
+  Longs c0[N], c1[N], c2[N], c3[N];
+  for (int i = 0; i < N; ++i) {
+    c0[i] = kCount + (first + uint64_t(kBlocks * i));
+    c1[i] = c0[i] >> 32;
+    c2[i] = Longs{} + (draw & low);
+    c3[i] = Longs{} + (draw >> 32);
+  }
+  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
+#pragma clang loop unroll(full)
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < N; ++i) {
+      Longs p0 = (c0[i] & low) * 0xD2511F53u;
+      Longs p1 = (c2[i] & low) * 0xCD9E8D57u;
+      c0[i] = p1 >> 32 ^ c1[i] ^ k0;
+      c2[i] = p0 >> 32 ^ c3[i] ^ k1;
+      c1[i] = p1;
+      c3[i] = p0;
     }
-    out[4 * i] = c0;
-    out[4 * i + 1] = c1;
-    out[4 * i + 2] = c2;
-    out[4 * i + 3] = c3;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  for (int i = 0; i < N; ++i) {
+    Longs even = (c0[i] & low) | c1[i] << 32, odd = (c2[i] & low) | c3[i] << 32;
+    words[2 * i] =
+        (Words)__builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+    words[2 * i + 1] =
+        (Words)__builtin_shufflevector(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
   }
 }
-EVOX_VARIANTS(philox,
-              (uint32_t *out, int64_t first, int64_t blocks, uint64_t draw,
-               uint64_t seed),
-              (out, first, blocks, draw, seed))
+
+EVOX_INLINE void put(uint32_t *out, const Words &w) { store(out, w); }
+EVOX_INLINE void put(float *out, const Words &w) { store(out, unitFloats(w)); }
+EVOX_INLINE void put(double *out, const Words &w) {
+  store(out, unitDoubles(w));
+}
+
+/// The n elements of a draw from `first` on, which is the first of a block.
+template <int N, typename T>
+EVOX_INLINE void philox(T *__restrict out, int64_t first, int64_t n,
+                        uint64_t draw, uint64_t seed) {
+  constexpr int64_t each = sizeof(T) / 4, lanes = 16 / each;
+  constexpr int64_t step = 2 * lanes;
+  int64_t at = 0;
+  for (; N > 1 && at + N * step <= n; at += N * step) {
+    Words words[2 * N];
+    philoxWords<N>(uint64_t(first + at) * each / 4, draw, seed, words);
+    for (int i = 0; i < 2 * N; ++i)
+      put(out + at + i * lanes, words[i]);
+  }
+  for (; at < n; at += step) {
+    Words words[2];
+    philoxWords<1>(uint64_t(first + at) * each / 4, draw, seed, words);
+    if (n - at >= step) {
+      put(out + at, words[0]);
+      put(out + at + lanes, words[1]);
+    } else {
+      T rest[step];
+      put(rest, words[0]);
+      put(rest + lanes, words[1]);
+      std::memcpy(out + at, rest, size_t(n - at) * sizeof(T));
+    }
+  }
+}
+EVOX_VARIANTS_OF(toWords, philox<4>, philox<1>,
+                 (uint32_t *out, int64_t first, int64_t n, uint64_t draw,
+                  uint64_t seed),
+                 (out, first, n, draw, seed))
+EVOX_VARIANTS_OF(toFloats, philox<4>, philox<1>,
+                 (float *out, int64_t first, int64_t n, uint64_t draw,
+                  uint64_t seed),
+                 (out, first, n, draw, seed))
+EVOX_VARIANTS_OF(toDoubles, philox<4>, philox<1>,
+                 (double *out, int64_t first, int64_t n, uint64_t draw,
+                  uint64_t seed),
+                 (out, first, n, draw, seed))
 
 void put64(unsigned char *at, uint64_t value) { std::memcpy(at, &value, 8); }
 uint64_t get64(const unsigned char *at) {
@@ -127,46 +153,67 @@ void Generator::setSeed(uint64_t newSeed) {
   draw = 0;
   word = 0;
   fresh = true;
-  at = kBlock;
-  state[0] = uint32_t(newSeed);
-  for (uint32_t j = 1; j < uint32_t(kBlock); ++j)
-    state[j] = 1812433253u * (state[j - 1] ^ (state[j - 1] >> 30)) + j;
-}
-
-void Generator::refill() {
-  refillBlock(isa)(state, tempered);
-  at = 0;
-  fresh = false;
+  twister.seed(uint32_t(newSeed));
 }
 
 void Generator::philoxBlocks(uint32_t *out, int64_t first,
                              int64_t blocks) const {
-  philox(isa)(out, first, blocks, draw, seed);
+  toWords(isa)(out, 4 * first, 4 * blocks, draw, seed);
+}
+
+// A block may hold the end of the elements before `first`.
+void Generator::philoxFloats(float *out, int64_t first, int64_t n,
+                             uint64_t k) const {
+  if (int64_t skipped = first % 4) {
+    float ahead[4];
+    toFloats(isa)(ahead, first - skipped, 4, k, seed);
+    int64_t some = n < 4 - skipped ? n : 4 - skipped;
+    std::memcpy(out, ahead + skipped, size_t(some) * 4);
+    first += some, out += some, n -= some;
+  }
+  toFloats(isa)(out, first, n, k, seed);
+}
+
+void Generator::philoxDoubles(double *out, int64_t first, int64_t n,
+                              uint64_t k) const {
+  if (n > 0 && first % 2) {
+    double ahead[2];
+    toDoubles(isa)(ahead, first - 1, 2, k, seed);
+    *out++ = ahead[1];
+    ++first, --n;
+  }
+  toDoubles(isa)(out, first, n, k, seed);
 }
 
 const uint32_t *Generator::words(int64_t n) {
   if (kind == EVOX_RNG_PHILOX) {
     int64_t blocks = (n + 3) / 4;
-    philox(isa)(buffer, word / 4, blocks, draw, seed);
+    toWords(isa)(buffer, word, 4 * blocks, draw, seed);
     word += blocks * 4;
     return buffer;
   }
-  if (at == kBlock)
-    refill();
-  if (n <= kBlock - at) {
-    const uint32_t *found = tempered + at;
-    at += int32_t(n);
-    return found;
-  }
-  for (int64_t done = 0; done < n;) {
-    if (at == kBlock)
-      refill();
-    int64_t some = n - done < kBlock - at ? n - done : kBlock - at;
-    std::memcpy(buffer + done, tempered + at, size_t(some) * 4);
-    at += int32_t(some);
-    done += some;
-  }
+  fresh &= n == 0;
+  twister.words(isa, buffer, n);
   return buffer;
+}
+
+void Generator::floats(float *out, int64_t n) {
+  if (kind == EVOX_RNG_PHILOX)
+    return philoxFloats(out, 0, n, draw);
+  fresh &= n == 0;
+  twister.floats(isa, out, n);
+}
+
+void Generator::doubles(double *out, int64_t n) {
+  if (kind == EVOX_RNG_PHILOX)
+    return philoxDoubles(out, 0, n, draw);
+  fresh &= n == 0;
+  twister.doubles(isa, out, n);
+}
+
+void Generator::skip(int64_t n) {
+  fresh &= n == 0;
+  twister.skip(isa, n);
 }
 
 //===-- the state in bytes ------------------------------------------------===//
@@ -174,7 +221,8 @@ const uint32_t *Generator::words(int64_t n) {
 // As at::CPUGeneratorImplState: seed (8), left (4), seeded (4), next (8), 624
 // words in 8 bytes each, then three doubles, of which the second is the kept
 // normal draw, and whether it is one (4), with zeros up to the end.
-static constexpr int kNormalAt = 24 + 8 * Generator::kBlock;
+static constexpr int kBlock = Mersenne::kBlock;
+static constexpr int kNormalAt = 24 + 8 * kBlock;
 
 void Generator::getState(unsigned char *bytes) const {
   if (kind == EVOX_RNG_PHILOX) {
@@ -184,13 +232,13 @@ void Generator::getState(unsigned char *bytes) const {
   }
   std::memset(bytes, 0, kTorchStateBytes);
   put64(bytes, seed);
-  int32_t left = fresh ? 1 : kBlock + 1 - at;
+  int32_t left = fresh ? 1 : kBlock + 1 - twister.at;
   int32_t seeded = 1;
   std::memcpy(bytes + 8, &left, 4);
   std::memcpy(bytes + 12, &seeded, 4);
-  put64(bytes + 16, fresh ? 0 : uint64_t(at));
+  put64(bytes + 16, fresh ? 0 : uint64_t(twister.at));
   for (int i = 0; i < kBlock; ++i)
-    put64(bytes + 24 + 8 * i, state[i]);
+    put64(bytes + 24 + 8 * i, twister.state[i]);
   std::memcpy(bytes + kNormalAt + 8, &normal, 8);
   int32_t valid = hasNormal;
   std::memcpy(bytes + kNormalAt + 24, &valid, 4);
@@ -216,15 +264,9 @@ bool Generator::setState(const unsigned char *bytes) {
       return false;
   seed = get64(bytes);
   fresh = unused;
-  at = unused ? kBlock : int32_t(next);
-  for (int i = 0; i < kBlock; ++i) {
-    uint32_t y = uint32_t(get64(bytes + 24 + 8 * i));
-    state[i] = y;
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9d2c5680u;
-    y ^= (y << 15) & 0xefc60000u;
-    tempered[i] = y ^ (y >> 18);
-  }
+  twister.at = unused ? kBlock : int32_t(next);
+  for (int i = 0; i < kBlock; ++i)
+    twister.state[i] = uint32_t(get64(bytes + 24 + 8 * i));
   hasNormal = valid;
   std::memcpy(&normal, bytes + kNormalAt + 8, 8);
   if (!hasNormal)

@@ -28,6 +28,8 @@
 #ifndef EVOX_LIB_RUNTIME_GENERATOR_H
 #define EVOX_LIB_RUNTIME_GENERATOR_H
 
+#include "Mersenne.h"
+
 #include <cstdint>
 
 namespace evox::rt {
@@ -43,7 +45,6 @@ enum class Isa : int32_t { Base, Avx2, Avx512 };
 Isa detectIsa();
 
 struct Generator {
-  static constexpr int32_t kBlock = 624;
   /// The most words that can be asked for at once.
   static constexpr int64_t kMostWords = 1024;
 
@@ -52,12 +53,10 @@ struct Generator {
   uint64_t seed;
 
   // --- torch
-  int32_t at; // the next word of the block
   bool fresh; // no word was drawn since seeding
   bool hasNormal;
   double normal; // the second of the last pair of scalar normal draws
-  alignas(64) uint32_t state[kBlock];
-  alignas(64) uint32_t tempered[kBlock];
+  Mersenne twister;
 
   // --- philox
   uint64_t draw; // the next one's number
@@ -72,11 +71,22 @@ struct Generator {
   /// The next n words, n <= kMostWords, valid until the next call. But for
   /// the last time in a draw, philox takes n to be a multiple of 4.
   const uint32_t *words(int64_t n);
+  /// Those of philox's draw k from word `first` on.
+  void philoxFloats(float *out, int64_t first, int64_t n, uint64_t k) const;
+  void philoxDoubles(double *out, int64_t first, int64_t n, uint64_t k) const;
   /// The words of some blocks of philox's present draw.
   void philoxBlocks(uint32_t *out, int64_t first, int64_t blocks) const;
-  /// How many of them come at no cost of copying; a multiple of `unit`.
+  /// The next n numbers in [0, 1), of any n.
+  void floats(float *out, int64_t n);
+  void doubles(double *out, int64_t n);
+  /// Goes on behind n words of a draw (torch).
+  void skip(int64_t n);
+  /// How many words are best asked for at once; a multiple of `unit`.
   int64_t ready(int64_t unit) const {
-    int64_t n = kind == 0 ? (at == kBlock ? kBlock : kBlock - at) : kMostWords;
+    constexpr int32_t block = Mersenne::kBlock;
+    int64_t n = kMostWords;
+    if (kind == 0)
+      n = twister.at == block ? block : block - twister.at;
     n -= n % unit;
     return n ? n : unit;
   }
@@ -87,9 +97,6 @@ struct Generator {
   void getState(unsigned char *bytes) const;
   /// False, with nothing changed, where the bytes aren't a state.
   bool setState(const unsigned char *bytes);
-
-private:
-  void refill();
 };
 
 } // namespace evox::rt

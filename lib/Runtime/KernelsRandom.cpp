@@ -13,9 +13,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Draws.h"
 #include "Element.h"
 #include "Isa.h"
-#include "Runtime.h"
+#include "Vectors.h"
 
 #include <cmath>
 #include <limits>
@@ -25,146 +26,6 @@ using namespace evox::rt;
 namespace {
 
 constexpr double kTwoPi = 6.283185307179586;
-
-Generator &generatorOf(evox_ctx *ctx) { return instanceOf(ctx)->generator; }
-
-int64_t atMost(int64_t n, int64_t most) { return n < most ? n : most; }
-
-[[noreturn]] void badDtype(evox_ctx *ctx, const char *what, int32_t dtype) {
-  fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "%s: no draws of %s", what,
-       nameOf(dtype));
-}
-
-EVOX_INLINE float unitFloat(uint32_t word) {
-  return float(int32_t(word & 0xffffff)) * 0x1p-24f;
-}
-
-EVOX_INLINE double unitDouble(uint32_t high, uint32_t low) {
-  uint64_t bits = (uint64_t(high) << 32 | low) & ((uint64_t(1) << 53) - 1);
-  return double(int64_t(bits)) * 0x1p-53;
-}
-
-//===-- threads -----------------------------------------------------------===//
-
-/// Elements of a task; a multiple of what a block of words makes.
-constexpr int64_t kPerTask = 16384;
-
-template <typename F> struct Piecewise {
-  F body;
-  int64_t n;
-  static void run(void *arg, int64_t task) {
-    auto *self = static_cast<Piecewise *>(arg);
-    int64_t end = atMost(self->n, (task + 1) * kPerTask);
-    for (int64_t i = task * kPerTask; i < end; i += 512)
-      self->body(i, atMost(512, end - i));
-  }
-};
-
-/// body(first, count) for pieces of up to 512 of n elements, on the threads of
-/// the instance.
-template <typename F> void inPieces(evox_ctx *ctx, int64_t n, F body) {
-  Piecewise<F> work{body, n};
-  evox_rt_parallel(ctx, Piecewise<F>::run, &work, (n + kPerTask - 1) / kPerTask);
-}
-
-bool hasThreads(evox_ctx *ctx) { return instanceOf(ctx)->threads > 1; }
-
-//===-- uniform -----------------------------------------------------------===//
-
-EVOX_INLINE void uniformFloatImpl(const uint32_t *__restrict w,
-                                  float *__restrict out, int64_t n, float from,
-                                  float to) {
-  float width = to - from;
-  for (int64_t i = 0; i < n; ++i) {
-    float x = __builtin_fmaf(unitFloat(w[i]), width, from);
-    out[i] = x == to ? from : x;
-  }
-}
-EVOX_VARIANTS(uniformFloat,
-              (const uint32_t *w, float *out, int64_t n, float from, float to),
-              (w, out, n, from, to))
-
-// From 0 to 1 there is nothing to round.
-EVOX_INLINE void unitFloatsImpl(const uint32_t *__restrict w,
-                                float *__restrict out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i)
-    out[i] = unitFloat(w[i]);
-}
-EVOX_VARIANTS(unitFloats, (const uint32_t *w, float *out, int64_t n),
-              (w, out, n))
-
-EVOX_INLINE void uniformDoubleImpl(const uint32_t *__restrict w,
-                                   double *__restrict out, int64_t n,
-                                   double from, double to) {
-  double width = to - from;
-  for (int64_t i = 0; i < n; ++i) {
-    double x = __builtin_fma(unitDouble(w[2 * i], w[2 * i + 1]), width, from);
-    out[i] = x == to ? from : x;
-  }
-}
-EVOX_VARIANTS(uniformDouble,
-              (const uint32_t *w, double *out, int64_t n, double from,
-               double to),
-              (w, out, n, from, to))
-
-EVOX_INLINE void unitDoublesImpl(const uint32_t *__restrict w,
-                                 double *__restrict out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i)
-    out[i] = unitDouble(w[2 * i], w[2 * i + 1]);
-}
-EVOX_VARIANTS(unitDoubles, (const uint32_t *w, double *out, int64_t n),
-              (w, out, n))
-
-template <typename T>
-void uniformHalf(Generator &g, T *out, int64_t n, double from, double to) {
-  float low = float(from), high = float(to), width = high - low;
-  T lowest = fromDouble<T>(from);
-  float highest = fromDouble<T>(to);
-  for (int64_t done = 0; done < n;) {
-    int64_t some = atMost(n - done, g.ready(4));
-    const uint32_t *w = g.words(some);
-    for (int64_t i = 0; i < some; ++i) {
-      T x = T(__builtin_fmaf(unitFloat(w[i]), width, low));
-      out[done + i] = float(x) == highest ? lowest : x;
-    }
-    done += some;
-  }
-}
-
-/// Where each element is a function of its index, threads share the work.
-bool philoxUniform(evox_ctx *ctx, const evox_view &out, double from,
-                   double to) {
-  const Generator &g = generatorOf(ctx);
-  int64_t n = countOf(out);
-  if (g.kind != EVOX_RNG_PHILOX || !hasThreads(ctx) || n < 2 * kPerTask)
-    return false;
-  bool unit = from == 0 && to == 1;
-  if (out.dtype == EVOX_FLOAT32) {
-    float *data = static_cast<float *>(out.data);
-    inPieces(ctx, n, [&g, data, from, to, unit](int64_t first, int64_t some) {
-      alignas(64) uint32_t w[512];
-      g.philoxBlocks(w, first / 4, (some + 3) / 4);
-      if (unit)
-        unitFloats(g.isa)(w, data + first, some);
-      else
-        uniformFloat(g.isa)(w, data + first, some, float(from), float(to));
-    });
-    return true;
-  }
-  if (out.dtype == EVOX_FLOAT64) {
-    double *data = static_cast<double *>(out.data);
-    inPieces(ctx, n, [&g, data, from, to, unit](int64_t first, int64_t some) {
-      alignas(64) uint32_t w[1024];
-      g.philoxBlocks(w, first / 2, (some + 1) / 2);
-      if (unit)
-        unitDoubles(g.isa)(w, data + first, some);
-      else
-        uniformDouble(g.isa)(w, data + first, some, from, to);
-    });
-    return true;
-  }
-  return false;
-}
 
 //===-- normal ------------------------------------------------------------===//
 
@@ -586,67 +447,6 @@ void bernoulli(evox_ctx *ctx, const evox_view &p, int64_t n, F convert) {
 } // namespace
 
 //===-- the kernels -------------------------------------------------------===//
-
-extern "C" void evox_k_random_uniform(evox_ctx *ctx, const evox_view *out,
-                                      double from, double to) {
-  Generator &g = generatorOf(ctx);
-  int64_t n = countOf(*out);
-  double most = out->dtype == EVOX_FLOAT16    ? 65504.0
-                : out->dtype == EVOX_BFLOAT16 ? 0x1.fep127
-                : out->dtype == EVOX_FLOAT32  ? 0x1.fffffep127
-                                              : 0x1.fffffffffffffp1023;
-  if (!(from <= to))
-    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
-         "uniform: expected a range [from, to), got from=%g > to=%g", from, to);
-  if (!(from >= -most && to <= most && to - from <= most))
-    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
-         "uniform: from %g to %g is more than %s holds", from, to,
-         nameOf(out->dtype));
-  g.beginDraw();
-  if (philoxUniform(ctx, *out, from, to)) {
-    g.endDraw();
-    return;
-  }
-  switch (out->dtype) {
-  case EVOX_FLOAT32: {
-    float *data = static_cast<float *>(out->data);
-    bool unit = from == 0 && to == 1;
-    for (int64_t done = 0; done < n;) {
-      int64_t some = atMost(n - done, g.ready(4));
-      const uint32_t *w = g.words(some);
-      if (unit)
-        unitFloats(g.isa)(w, data + done, some);
-      else
-        uniformFloat(g.isa)(w, data + done, some, float(from), float(to));
-      done += some;
-    }
-    break;
-  }
-  case EVOX_FLOAT64: {
-    double *data = static_cast<double *>(out->data);
-    bool unit = from == 0 && to == 1;
-    for (int64_t done = 0; done < n;) {
-      int64_t some = atMost(n - done, g.ready(4) / 2);
-      const uint32_t *w = g.words(2 * some);
-      if (unit)
-        unitDoubles(g.isa)(w, data + done, some);
-      else
-        uniformDouble(g.isa)(w, data + done, some, from, to);
-      done += some;
-    }
-    break;
-  }
-  case EVOX_FLOAT16:
-    uniformHalf(g, static_cast<Half *>(out->data), n, from, to);
-    break;
-  case EVOX_BFLOAT16:
-    uniformHalf(g, static_cast<BFloat *>(out->data), n, from, to);
-    break;
-  default:
-    badDtype(ctx, "uniform", out->dtype);
-  }
-  g.endDraw();
-}
 
 extern "C" void evox_k_random_normal(evox_ctx *ctx, const evox_view *out,
                                      double mean, double std) {

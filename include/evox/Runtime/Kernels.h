@@ -21,6 +21,18 @@ extern "C" {
 /* --- random draws: advance the instance's generator ---------------------- */
 void evox_k_random_uniform(evox_ctx *, const evox_view *out, double from,
                            double to);
+/* The same a part at a time: `begin` draws them all and leaves in `room`, of
+ * EVOX_DRAW_BYTES(tasks), where each task's `per_task` elements start; `part`
+ * makes the elements of task `task` from `first` on, of float32 or float64,
+ * each task's in order and, where the instance has no executor, the tasks in
+ * order too. */
+#define EVOX_DRAW_BYTES(tasks) (64 + 2624 * (tasks))
+void evox_k_random_uniform_begin(evox_ctx *, const evox_view *room,
+                                 int64_t count, int64_t per_task, int64_t dtype,
+                                 double from, double to);
+void evox_k_random_uniform_part(evox_ctx *, const evox_view *out,
+                                const evox_view *room, int64_t task,
+                                int64_t first, double from, double to);
 void evox_k_random_normal(evox_ctx *, const evox_view *out, double mean,
                           double std);
 void evox_k_random_integers(evox_ctx *, const evox_view *out, int64_t low,
