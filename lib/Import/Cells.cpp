@@ -37,6 +37,7 @@ Interpreter::Content Interpreter::contentOf(const Cell &cell) {
 }
 
 void Interpreter::restore(const Cell &cell, const Content &content) {
+  ++cellChanges;
   switch (cell.kind) {
   case Cell::StorageCell:
     cell.storage->value = content.value;
@@ -49,6 +50,7 @@ void Interpreter::restore(const Cell &cell, const Content &content) {
 }
 
 void Interpreter::record(Cell cell) {
+  ++cellChanges;
   if (journal.empty())
     return;
   Frame &frame = *journal.back();

@@ -243,6 +243,8 @@ Py Interpreter::callMethod(const Py &object, const std::string &name,
   if (!external.empty())
     return callExternal(external, *method->second, std::move(args));
   args.insert(args.begin(), object);
+  if (object.object->object->isModule)
+    return callKept(object.object->path, *method->second, std::move(args));
   return callFunction(*method->second, std::move(args));
 }
 
@@ -465,6 +467,7 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
           ordered.back() = Py::of(t);
         }
       }
+      llvm::SaveAndRestore prelude(inPrelude, true);
       Py result = callFunction(*fn, std::move(ordered));
       if (result.kind == Py::Tuple && node.outputs.size() != 1)
         return result.list();
@@ -601,7 +604,7 @@ Results Interpreter::runPrim(const script::Node &node, std::vector<Py> args,
     args.erase(args.begin());
     if (callee.kind != Py::Function)
       fail("a call of something that is no function");
-    return {callFunction(*callee.function, std::move(args))};
+    return {callKept("", *callee.function, std::move(args))};
   }
   if (kind == "ListConstruct")
     return {Py::ofItems(Py::List, std::move(args), node.outputTypes[0])};

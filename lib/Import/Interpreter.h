@@ -189,6 +189,30 @@ public:
   void checkKnown(const Py &v);
   bool inDataRegion() const { return !journal.empty(); }
 
+  //===--- calls that stay calls: Calls.cpp ---------------------------------===//
+  /// Calls a method of the module at `path`, or a function of the program; what
+  /// it does stands between two placeholders, for `outlineCalls`.
+  Py callKept(const std::string &path, script::Function &fn, std::vector<Py> args);
+  /// One such call.
+  struct KeptCall {
+    std::string path, name; ///< of the module, and of the method in it
+    script::Location loc;   ///< of the callee
+    size_t arguments = 0, results = 0; ///< values of them, before the state
+    /// The parts of the state that are not as the entry point found them.
+    std::vector<int> before, after;
+  };
+  std::vector<KeptCall> keptCalls;
+  /// State by number: its attribute, as a dotted name.
+  std::vector<std::string> stateNames;
+  struct StateNow {
+    std::vector<int> numbers;
+    std::vector<mlir::Value> values;
+  };
+  /// What the modules hold now, where that is not what the entry point found.
+  std::function<StateNow()> stateNow;
+  /// Counts what happens to cells.
+  uint64_t cellChanges = 0;
+
   //===--- the module's state: Module.cpp ----------------------------------===//
   struct Slot {
     std::string path;   ///< dotted name
@@ -274,6 +298,10 @@ private:
   friend struct Merge;
 
   int depth = 0;
+  bool inPrelude = false;
+  mlir::Operation *placeholder(size_t number, bool isEnd, const StateNow &state,
+                               mlir::ValueRange values);
+  void valuesOf(const Py &v, llvm::SmallVectorImpl<mlir::Value> &values);
   const script::Node *currentNode = nullptr;
   const script::Function *currentFunction = nullptr;
   std::set<std::string> notes;

@@ -9,6 +9,7 @@
 // Every entry point is imported once for every phase that can be reached; it
 // says which phase it leads to.
 
+#include "Calls.h"
 #include "Phases.h"
 #include "Transforms.h"
 #include "evox/Import/TorchScript.h"
@@ -33,6 +34,7 @@ ModuleImporter::ModuleImporter(MLIRContext *context, script::Program &program,
     : context(context), program(program), options(options), widening(widening),
       in(context, program, options) {
   in.marksArgumentWrites = !options.transforms.empty();
+  in.stateNow = [this] { return stateNow(); };
   in.onAppend = [this](int slot, RankedTensorType type) {
     const std::string &path = in.slots[slot].path;
     RankedTensorType now = cast<ListType>(in.slots[slot].type).getElementType();
@@ -235,6 +237,8 @@ void ModuleImporter::importEntry(const std::string &method, int phase) {
   mlir::Value generator = in.generator->value =
       in.loadSlot(in.generatorSlot, GeneratorType::get(context));
 
+  watchState();
+
   Arguments args(in, method, fn, options);
   args.make(block);
   std::vector<Py> values = {objectOf(in.root)};
@@ -253,7 +257,7 @@ void ModuleImporter::importEntry(const std::string &method, int phase) {
   }
   int next = phaseOf(std::move(after));
   ReturnOp::create(in.b, results.values);
-  eraseUnusedLoads(block);
+  eraseDead(*block);
 
   SmallVector<Type> inputs(block->getArgumentTypes());
   SmallVector<Type> outputs(ValueRange(results.values).getTypes());
@@ -278,10 +282,49 @@ void ModuleImporter::importEntry(const std::string &method, int phase) {
       b.getNamedAttr("results", b.getStringAttr(results.structure))}));
 }
 
-void ModuleImporter::eraseUnusedLoads(Block *block) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
-    if (isOpTriviallyDead(&op))
-      op.erase();
+/// What an attribute holds, if that is a whole tensor or a list that grows.
+static mlir::Value wholeOf(const Py &v) {
+  if (v.isTensor() && v.tensor->chain.empty() && v.tensor->storage->poison.empty())
+    return v.tensor->storage->value;
+  if (v.items && v.items->growSlot >= 0)
+    return v.items->handle;
+  return {};
+}
+
+void ModuleImporter::watchState() {
+  watched.clear();
+  lastChanges = 0;
+  auto numberOf = [&](const std::string &name) {
+    auto [entry, isNew] = stateByName.try_emplace(name, (int)in.stateNames.size());
+    if (isNew)
+      in.stateNames.push_back(name);
+    return entry->second;
+  };
+  for (const std::shared_ptr<Instance> &object : order)
+    for (auto [i, attribute] : llvm::enumerate(object->attributes)) {
+      const Py &v = attribute.second;
+      if (v.isTensor() || v.isNone() || (v.items && v.items->growSlot >= 0))
+        watched.push_back({object, i, numberOf(joined(object->path, attribute.first)), wholeOf(v)});
+    }
+  numberOf("__generator__");
+  firstGenerator = in.generator->value;
+}
+
+Interpreter::StateNow ModuleImporter::stateNow() {
+  if (lastChanges == in.cellChanges + 1)
+    return lastState;
+  lastState = {};
+  for (const Watched &w : watched)
+    if (mlir::Value now = wholeOf(w.object->attributes[w.attribute].second); now && now != w.first) {
+      lastState.numbers.push_back(w.number);
+      lastState.values.push_back(now);
+    }
+  if (in.generator->value != firstGenerator) {
+    lastState.numbers.push_back(stateByName["__generator__"]);
+    lastState.values.push_back(in.generator->value);
+  }
+  lastChanges = in.cellChanges + 1;
+  return lastState;
 }
 
 Py ModuleImporter::objectOf(const std::shared_ptr<Instance> &instance) {
@@ -336,6 +379,13 @@ OwningOpRef<mlir::ModuleOp> ModuleImporter::run(const std::vector<std::string> &
       return nullptr;
   }
   emitSlots(top);
+  std::vector<SymbolRefAttr> symbols;
+  for (const std::string &name : in.stateNames) {
+    auto slot = slotByPath.find(name);
+    bool isSlot = slot != slotByPath.end() && !in.slots[slot->second].symbol.empty();
+    symbols.push_back(isSlot ? in.symbolOf(slot->second) : SymbolRefAttr());
+  }
+  outlineCalls(top, in, symbols);
   phaseCount = phases.size();
   return module;
 }
@@ -582,6 +632,8 @@ OwningOpRef<mlir::ModuleOp> evox::importTorchScript(MLIRContext &context, String
   if (module) {
     try {
       transforms->finish(*module);
+      for (auto top : module->getOps<evox::ModuleOp>())
+        eraseUncalled(top);
     } catch (const ImportError &e) {
       emitError(unknown) << e.what();
       return nullptr;

@@ -148,7 +148,8 @@ private:
   int phaseOf(State state);
   void widenFrom();
   void importEntry(const std::string &method, int phase);
-  void eraseUnusedLoads(mlir::Block *block);
+  void watchState();
+  Interpreter::StateNow stateNow();
   Py objectOf(const std::shared_ptr<Instance> &instance);
   void emitSlots(evox::ModuleOp top);
 
@@ -162,7 +163,19 @@ private:
   std::map<std::string, int> phaseByKey;
   int phaseBefore = 0;
   bool usesGenerator = false;
+  std::map<std::string, int> stateByName;
   // Of the function that is being imported.
+  /// Attributes that hold state, and what they held at the start.
+  struct Watched {
+    std::shared_ptr<Instance> object;
+    size_t attribute;
+    int number; ///< of stateNames
+    mlir::Value first;
+  };
+  std::vector<Watched> watched;
+  mlir::Value firstGenerator;
+  Interpreter::StateNow lastState;
+  uint64_t lastChanges = 0;
   llvm::DenseMap<int, mlir::Value> loaded;
   std::map<int, std::shared_ptr<Storage>> storages;
   std::map<int, std::vector<std::shared_ptr<Storage>>> groups;

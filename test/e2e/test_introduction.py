@@ -95,7 +95,6 @@ def test_traced_module_with_a_block_and_a_linear():
     agree(traced, (torch.randn(4), torch.randn(4)))
 
 
-@pytest.mark.xfail(strict=True, reason="the importer inlines what it calls")
 def test_submodules_stay_functions_of_their_own(tools, tmp_path):
     path = tmp_path / "model.pt"
     torch.jit.trace(Model(), (X, H)).save(str(path))

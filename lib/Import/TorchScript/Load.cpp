@@ -399,6 +399,38 @@ void TorchProgram::convertBlock(
     out.outputs.push_back(ids.at(output));
 }
 
+/// Defines a module by the text up to its end. `# buffer NAME = EXPR` declares
+/// state; from `# module NAME` to `# end` stands a submodule.
+static void defineText(jit::Module &module, std::istream &lines) {
+  std::string source, line;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string hash, word, name, equals;
+    words >> hash >> word >> name >> equals;
+    if (hash != "#") {
+      source += line;
+    } else if (word == "end" && name.empty()) {
+      break;
+    } else if (word == "module" && !name.empty() && equals.empty()) {
+      jit::Module submodule(c10::QualifiedName(*module.type()->name(), name),
+                            module._ivalue()->compilation_unit());
+      defineText(submodule, lines);
+      module.register_module(name, submodule);
+    } else if (word == "buffer" && equals == "=") {
+      std::string expr;
+      std::getline(words, expr);
+      auto cu = std::make_shared<jit::CompilationUnit>();
+      cu->define(std::nullopt, "def make():\n    return " + expr + "\n",
+                 jit::nativeResolver(), nullptr);
+      std::vector<c10::IValue> stack;
+      cu->get_function("make").run(stack);
+      module.register_buffer(name, stack.at(0).toTensor());
+    }
+    source += "\n";
+  }
+  module.define(source);
+}
+
 void TorchProgram::load(const std::string &path) {
   auto start = std::chrono::steady_clock::now();
   std::ifstream file(path, std::ios::binary);
@@ -406,31 +438,9 @@ void TorchProgram::load(const std::string &path) {
     throw std::runtime_error("cannot open '" + path + "': " + std::strerror(errno));
   bool isText = path.size() > 3 && path.substr(path.size() - 3) == ".ts";
   if (isText) {
-    std::stringstream text;
-    text << file.rdbuf();
     module = std::make_unique<jit::Module>("__torch__.Program");
-    std::string source = text.str();
-    // `# buffer NAME = dtype[shape]` declares state of a text program.
-    std::istringstream lines(source);
-    std::string line;
-    while (std::getline(lines, line)) {
-      std::istringstream words(line);
-      std::string hash, word, name, equals;
-      words >> hash >> word >> name >> equals;
-      if (hash != "#" || word != "buffer" || equals != "=")
-        continue;
-      std::string expr;
-      std::getline(words, expr);
-      auto cu = std::make_shared<jit::CompilationUnit>();
-      cu->define(std::nullopt,
-                 "def make():\n    return " + expr + "\n",
-                 jit::nativeResolver(), nullptr);
-      std::vector<c10::IValue> stack;
-      cu->get_function("make").run(stack);
-      module->register_buffer(name, stack.at(0).toTensor());
-    }
     try {
-      module->define(source);
+      defineText(*module, file);
     } catch (const std::exception &e) {
       throw std::runtime_error(e.what());
     }

@@ -1,0 +1,29 @@
+//===- Calls.h - Calls that stay calls -*- C++ -*-===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef EVOX_LIB_IMPORT_CALLS_H
+#define EVOX_LIB_IMPORT_CALLS_H
+
+#include "Interpreter.h"
+
+namespace evox::import {
+
+/// Takes the code between placeholders out into functions of the modules.
+/// `slots` has the symbol of each number in `stateNames`, or null.
+void outlineCalls(evox::ModuleOp top, Interpreter &in,
+                  llvm::ArrayRef<mlir::SymbolRefAttr> slots);
+
+/// Erases functions that nothing calls and that are no entry points.
+void eraseUncalled(evox::ModuleOp top);
+
+/// Erases the ops of a block that compute what nothing uses.
+void eraseDead(mlir::Block &block);
+
+} // namespace evox::import
+
+#endif // EVOX_LIB_IMPORT_CALLS_H
