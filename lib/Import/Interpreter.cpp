@@ -452,7 +452,9 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
             ordered.push_back(args[k]);
             found = true;
           }
-        if (!found && node.argNames.empty() && i < args.size()) {
+        // The first one may have another name: dropout's `input`, dropout_'s
+        // `self`.
+        if (!found && (node.argNames.empty() || i == 0) && i < args.size()) {
           ordered.push_back(args[i]);
           found = true;
         }
@@ -469,6 +471,7 @@ Results Interpreter::runAten(const script::Node &node, std::vector<Py> args) {
       }
       llvm::SaveAndRestore prelude(inPrelude, true);
       Py result = callFunction(*fn, std::move(ordered));
+      orderPreludeResult(name, args, result);
       if (result.kind == Py::Tuple && node.outputs.size() != 1)
         return result.list();
       return {result};

@@ -41,6 +41,20 @@ bool isFloatType(mlir::Type t);
 /// Operand `exactAt` is not rounded to a half first if it is a scalar.
 Py pointwise(Call &c, llvm::ArrayRef<TensorRef> inputs, DType dtype, DType result,
              llvm::function_ref<mlir::Value(mlir::ValueRange)> body, int exactAt = -1);
+/// Is `c` an op of the program, and not a step of the prelude?
+bool isProgramOp(const Call &c);
+/// The dimensions in the order in which PyTorch's TensorIterator goes through
+/// memory, the innermost first (reorder_dimensions). Stride 0: broadcast.
+llvm::SmallVector<int64_t> iterationOrder(llvm::ArrayRef<int64_t> shape,
+                                          llvm::ArrayRef<llvm::SmallVector<int64_t>> strides);
+/// The strides of what a TensorIterator allocates: the dimensions of `r` lie in
+/// memory as they do in the inputs.
+void orderAsInputs(llvm::ArrayRef<TensorRef> inputs, const TensorRef &r);
+/// The strides of a copy that keeps the order of the dimensions in memory
+/// (c10's infer_dense_strides).
+void keepOrder(const TensorRef &from, const TensorRef &to);
+/// The same for the result of a pointwise op that is made in the prelude.
+void orderPreludeResult(llvm::StringRef name, llvm::ArrayRef<Py> args, const Py &result);
 /// Unary float function; integers become the default dtype.
 Py unaryFloat(Call &c, llvm::function_ref<mlir::Value(mlir::Value)> body);
 

@@ -64,14 +64,20 @@ static Results fullOp(Call &c) {
   const Py &value = c.arg("fill_value");
   return {filled(c, shapeArg(c), dtypeArg(c, numberDType(value)), value)};
 }
+/// Lies in memory as `t` does, unless it is told otherwise.
+static Py filledLike(Call &c, const Py &value) {
+  TensorRef t = c.tensor(0);
+  Py r = filled(c, t->sizes, dtypeArg(c, t->dtype), value);
+  bool isContiguous = c.has("memory_format") && c.arg("memory_format").kind == Py::Int &&
+                      c.arg("memory_format").i == 0;
+  if (!isContiguous && (isProgramOp(c) || c.name == "empty_like"))
+    keepOrder(t, r.tensor);
+  return r;
+}
 template <int number> static Results likeOp(Call &c) {
-  TensorRef t = c.tensor(0);
-  return {filled(c, t->sizes, dtypeArg(c, t->dtype), Py::ofInt((int64_t)number))};
+  return {filledLike(c, Py::ofInt((int64_t)number))};
 }
-static Results fullLikeOp(Call &c) {
-  TensorRef t = c.tensor(0);
-  return {filled(c, t->sizes, dtypeArg(c, t->dtype), c.arg("fill_value"))};
-}
+static Results fullLikeOp(Call &c) { return {filledLike(c, c.arg("fill_value"))}; }
 template <int number> static Results newOp(Call &c) {
   return {filled(c, shapeArg(c), dtypeArg(c, c.tensor(0)->dtype), Py::ofInt((int64_t)number))};
 }

@@ -99,56 +99,6 @@ SmallVector<int64_t> import::dimsArg(Call &c, const TensorRef &t, StringRef name
   return dims;
 }
 
-/// Strides of what PyTorch's TensorIterator allocates: the dimensions lie in
-/// memory as they do in the inputs (reorder_dimensions, allocate_or_resize).
-static void orderAsInputs(Call &c, ArrayRef<TensorRef> inputs, const TensorRef &r) {
-  // The prelude's own steps are none of PyTorch's.
-  StringRef file(c.node.loc.file);
-  bool isUserCode = file.ends_with(".py") || file.ends_with(".ts");
-  if (!isUserCode || !r->type.hasStaticShape() || r->rank() < 2)
-    return;
-  ArrayRef<int64_t> shape = r->type.getShape();
-  int64_t rank = r->rank();
-  SmallVector<SmallVector<int64_t>> strides;
-  for (const TensorRef &t : inputs) {
-    if (!t->strides || !t->type.hasStaticShape())
-      return;
-    // 0 where a dimension is broadcast.
-    SmallVector<int64_t> own(rank, 0);
-    for (int64_t d = 0, lead = rank - t->rank(); d < t->rank(); ++d)
-      if (t->type.getDimSize(d) == shape[lead + d])
-        own[lead + d] = (*t->strides)[d];
-    strides.push_back(std::move(own));
-  }
-  auto compare = [&](int64_t p, int64_t q) {
-    for (const SmallVector<int64_t> &own : strides) {
-      if (own[p] == 0 || own[q] == 0)
-        continue;
-      if (own[p] != own[q])
-        return own[p] < own[q] ? -1 : 1;
-      if (shape[p] > shape[q])
-        return 1;
-    }
-    return 0;
-  };
-  SmallVector<int64_t> order = llvm::to_vector(llvm::reverse(llvm::seq<int64_t>(0, rank)));
-  for (int64_t i = 1; i < rank; ++i)
-    for (int64_t p = i - 1, q = i; p >= 0; --p) {
-      int wrong = compare(order[p], order[q]);
-      if (wrong < 0)
-        break;
-      if (wrong > 0) {
-        std::swap(order[p], order[q]);
-        q = p;
-      }
-    }
-  int64_t stride = 1;
-  for (int64_t d : order) {
-    (*r->strides)[d] = stride;
-    stride *= std::max<int64_t>(shape[d], 1);
-  }
-}
-
 Py import::pointwise(Call &c, ArrayRef<TensorRef> inputs, DType dtype, DType result,
                      llvm::function_ref<mlir::Value(ValueRange)> body, int exactAt) {
   DType compute = computeType(dtype);
@@ -163,7 +113,9 @@ Py import::pointwise(Call &c, ArrayRef<TensorRef> inputs, DType dtype, DType res
     v = c.in.convert(v, compute, result);
   TensorRef r = c.in.make(v, result);
   r->wrappedNumber = llvm::all_of(inputs, [](const TensorRef &t) { return t->wrappedNumber; });
-  orderAsInputs(c, inputs, r);
+  // The prelude's own steps are none of PyTorch's.
+  if (isProgramOp(c))
+    orderAsInputs(inputs, r);
   return Py::of(r);
 }
 
@@ -720,7 +672,8 @@ static Results whereOp(Call &c) {
                                    return arith::SelectOp::create(in.b, v[0], v[1], v[2]);
                                  });
   TensorRef result = in.make(r, dtype);
-  orderAsInputs(c, {mask, x, y}, result);
+  if (isProgramOp(c))
+    orderAsInputs({mask, x, y}, result);
   return {Py::of(result)};
 }
 

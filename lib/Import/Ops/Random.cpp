@@ -7,6 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Common.h"
+#include "Views.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <limits>
 
 using namespace mlir;
 using namespace evox;
@@ -29,15 +33,88 @@ static SmallVector<mlir::Value> dynamicSizes(Call &c, ArrayRef<Dim> sizes) {
   return out;
 }
 
+/// How a tensor is filled: PyTorch goes through its memory, so that a
+/// transposed one takes its numbers in the order of the transposed dimensions.
+struct Filling {
+  SmallVector<Dim> sizes;       ///< as in memory, the outermost first
+  SmallVector<int64_t> inverse; ///< empty where that is the order of the result
+  bool isContiguous = true;
+};
+static Filling fillingOf(Call &c, const TensorRef &t) {
+  Filling f{t->sizes, {}, isContiguous(c, t)};
+  if (f.isContiguous || !t->strides)
+    return f;
+  SmallVector<int64_t> order = iterationOrder(t->type.getShape(), {*t->strides});
+  std::reverse(order.begin(), order.end());
+  if (llvm::is_sorted(order))
+    return f;
+  f.inverse.resize(order.size());
+  for (auto [i, d] : llvm::enumerate(order)) {
+    f.sizes[i] = t->sizes[d];
+    f.inverse[d] = i;
+  }
+  return f;
+}
+static mlir::Value toLogical(Call &c, const Filling &f, mlir::Value v) {
+  return f.inverse.empty() ? v : c.in.transpose(v, f.inverse);
+}
+
 template <typename Op, typename... Args>
-static Py draw(Call &c, ArrayRef<Dim> sizes, DType dtype, Args... args) {
+static mlir::Value drawValues(Call &c, const Filling &f, DType dtype, Args... args) {
   refuseGenerator(c);
   auto &b = c.in.b;
-  auto type = c.in.typeOf(sizes, elementType(b.getContext(), dtype));
+  auto type = c.in.typeOf(f.sizes, elementType(b.getContext(), dtype));
   mlir::Value g = c.in.takeGenerator();
-  auto op = Op::create(b, TypeRange{type, g.getType()}, g, args..., dynamicSizes(c, sizes));
+  auto op = Op::create(b, TypeRange{type, g.getType()}, g, args..., dynamicSizes(c, f.sizes));
   c.in.giveGenerator(op.getNext());
-  return c.in.makeValue(op.getValues(), dtype);
+  return toLogical(c, f, op.getValues());
+}
+template <typename Op, typename... Args>
+static Py draw(Call &c, ArrayRef<Dim> sizes, DType dtype, Args... args) {
+  return c.in.makeValue(drawValues<Op>(c, Filling{SmallVector<Dim>(sizes), {}}, dtype, args...), dtype);
+}
+
+/// Normals one after the other, in float64, as PyTorch draws them for what is
+/// not contiguous. It does so too for fewer than 16; 14 is even, so that no
+/// second number of a pair is left over between two draws.
+static mlir::Value serialNormals(Call &c, const Filling &f, DType dtype, mlir::Value mean,
+                                 mlir::Value std) {
+  refuseGenerator(c);
+  auto &b = c.in.b;
+  const int64_t chunk = 14;
+  int64_t n = c.in.staticDim(c.in.product(f.sizes));
+  Type element = b.getF64Type();
+  mlir::Value all = c.in.empty({b.getIndexAttr(n)}, element), g = c.in.takeGenerator();
+  auto put = [&](mlir::Value g, mlir::Value all, OpFoldResult at, int64_t count) {
+    auto op = RandomNormalOp::create(b, TypeRange{RankedTensorType::get({count}, element), g.getType()},
+                                     g, mean, std, ValueRange{});
+    OpFoldResult size = b.getIndexAttr(count), one = b.getIndexAttr(1);
+    mlir::Value next = tensor::InsertSliceOp::create(b, op.getValues(), all, ArrayRef{at},
+                                                     ArrayRef{size}, ArrayRef{one});
+    return std::pair<mlir::Value, mlir::Value>(op.getNext(), next);
+  };
+  if (n >= chunk) {
+    mlir::Value zero = arith::ConstantIndexOp::create(b, 0);
+    mlir::Value step = arith::ConstantIndexOp::create(b, chunk);
+    mlir::Value end = arith::ConstantIndexOp::create(b, n / chunk * chunk);
+    auto loop = scf::ForOp::create(b, zero, end, step, ValueRange{g, all});
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    auto [next, more] = put(loop.getRegionIterArg(0), loop.getRegionIterArg(1),
+                            OpFoldResult(loop.getInductionVar()), chunk);
+    scf::YieldOp::create(b, ValueRange{next, more});
+    g = loop.getResult(0);
+    all = loop.getResult(1);
+  }
+  if (n % chunk)
+    std::tie(g, all) = put(g, all, b.getIndexAttr(n / chunk * chunk), n % chunk);
+  c.in.giveGenerator(g);
+  return toLogical(c, f, c.in.reshape(c.in.convert(all, DType::Double, dtype), f.sizes));
+}
+static mlir::Value normals(Call &c, const Filling &f, DType dtype, mlir::Value mean, mlir::Value std) {
+  if (!f.isContiguous && c.in.staticDim(c.in.product(f.sizes)) >= 16)
+    return serialNormals(c, f, dtype, mean, std);
+  return drawValues<RandomNormalOp>(c, f, dtype, mean, std);
 }
 
 static mlir::Value f64(Call &c, double v) {
@@ -61,15 +138,37 @@ static std::pair<SmallVector<Dim>, DType> formOf(Call &c, DType otherwise) {
   return {t->sizes, dtypeArg(c, t->dtype)};
 }
 
+/// What `like` ops make: it lies in memory as the tensor does.
+static TensorRef blankLike(Call &c, DType dtype) {
+  TensorRef t = c.tensor(0);
+  TensorRef r = c.in.make(c.in.empty(t->sizes, elementType(c.in.b.getContext(), dtype)), dtype);
+  bool isContiguous = c.has("memory_format") && c.arg("memory_format").kind == Py::Int &&
+                      c.arg("memory_format").i == 0;
+  if (!isContiguous)
+    keepOrder(t, r);
+  return r;
+}
+static Py likeWith(const TensorRef &blank, mlir::Value values) {
+  blank->storage->value = values;
+  return Py::of(blank);
+}
+static bool isLike(Call &c) { return c.name.ends_with("_like"); }
+
 static Results randOp(Call &c) {
   auto [sizes, dtype] = formOf(c, defaultDType());
   wantFloat(c, dtype);
-  return {draw<RandomUniformOp>(c, sizes, dtype, f64(c, 0), f64(c, 1))};
+  if (!isLike(c))
+    return {draw<RandomUniformOp>(c, sizes, dtype, f64(c, 0), f64(c, 1))};
+  TensorRef r = blankLike(c, dtype);
+  return {likeWith(r, drawValues<RandomUniformOp>(c, fillingOf(c, r), dtype, f64(c, 0), f64(c, 1)))};
 }
 static Results randnOp(Call &c) {
   auto [sizes, dtype] = formOf(c, defaultDType());
   wantFloat(c, dtype);
-  return {draw<RandomNormalOp>(c, sizes, dtype, f64(c, 0), f64(c, 1))};
+  if (!isLike(c))
+    return {draw<RandomNormalOp>(c, sizes, dtype, f64(c, 0), f64(c, 1))};
+  TensorRef r = blankLike(c, dtype);
+  return {likeWith(r, normals(c, fillingOf(c, r), dtype, f64(c, 0), f64(c, 1)))};
 }
 static Results randintOp(Call &c) {
   auto [sizes, dtype] = formOf(c, DType::Int64);
@@ -77,7 +176,10 @@ static Results randintOp(Call &c) {
   if (low.isStatic() && high.isStatic() && low.i >= high.i)
     c.in.fail("random_ expects 'from' to be less than 'to', but got from=" +
               std::to_string(low.i) + " >= to=" + std::to_string(high.i));
-  return {draw<RandomIntegersOp>(c, sizes, dtype, i64(c, low), i64(c, high))};
+  if (!isLike(c))
+    return {draw<RandomIntegersOp>(c, sizes, dtype, i64(c, low), i64(c, high))};
+  TensorRef r = blankLike(c, dtype);
+  return {likeWith(r, drawValues<RandomIntegersOp>(c, fillingOf(c, r), dtype, i64(c, low), i64(c, high)))};
 }
 static Results randpermOp(Call &c) {
   DType dtype = dtypeArg(c, DType::Int64);
@@ -86,50 +188,65 @@ static Results randpermOp(Call &c) {
 }
 
 /// uniform_, normal_, exponential_: into self.
+static Results into(Call &c, const TensorRef &t, mlir::Value values) {
+  c.in.write(t, values);
+  return {c.args[0]};
+}
 static Results uniformInto(Call &c) {
   TensorRef t = c.tensor(0);
   wantFloat(c, t->dtype);
-  Py v = draw<RandomUniformOp>(c, t->sizes, t->dtype, f64(c, "from", 0), f64(c, "to", 1));
+  mlir::Value v = drawValues<RandomUniformOp>(c, fillingOf(c, t), t->dtype, f64(c, "from", 0),
+                                              f64(c, "to", 1));
   if (c.name == "uniform")
-    return {v};
-  c.in.write(t, c.in.read(v.tensor));
-  return {c.args[0]};
+    return {c.in.makeValue(v, t->dtype)};
+  return into(c, t, v);
 }
 static Results normalInto(Call &c) {
   TensorRef t = c.tensor(0);
   wantFloat(c, t->dtype);
-  Py v = draw<RandomNormalOp>(c, t->sizes, t->dtype, f64(c, "mean", 0), f64(c, "std", 1));
-  c.in.write(t, c.in.read(v.tensor));
-  return {c.args[0]};
+  return into(c, t, normals(c, fillingOf(c, t), t->dtype, f64(c, "mean", 0), f64(c, "std", 1)));
 }
 static Results exponentialInto(Call &c) {
   TensorRef t = c.tensor(0);
   wantFloat(c, t->dtype);
-  Py v = draw<RandomExponentialOp>(c, t->sizes, t->dtype, f64(c, "lambd", 1));
-  c.in.write(t, c.in.read(v.tensor));
-  return {c.args[0]};
+  return into(c, t, drawValues<RandomExponentialOp>(c, fillingOf(c, t), t->dtype, f64(c, "lambd", 1)));
 }
 static Results randomInto(Call &c) {
   TensorRef t = c.tensor(0);
+  Filling f = fillingOf(c, t);
   Py low = c.has("from") ? c.arg("from") : Py::ofInt((int64_t)0);
   Py high = c.arg("to");
-  if (high.isNone()) {
-    // The full range of the type, as PyTorch: 2^24 for float32, 2^53 for float64.
-    int64_t n = t->dtype == DType::Float    ? (int64_t)1 << 24
-                : t->dtype == DType::Double ? (int64_t)1 << 53
-                : t->dtype == DType::Bool   ? 2
-                : t->dtype == DType::UInt8  ? 256
-                : t->dtype == DType::Int8   ? 128
-                : t->dtype == DType::Int16  ? 32768
-                : t->dtype == DType::Int32  ? (int64_t)1 << 31
-                                            : -1;
-    if (n < 0)
-      c.in.fail("random_() of " + dtypeName(t->dtype) + " needs a range");
-    high = Py::ofInt(n);
+  if (!high.isNone())
+    return into(c, t, drawValues<RandomIntegersOp>(c, f, t->dtype, i64(c, low), i64(c, high)));
+  if (c.has("from"))
+    c.in.fail("random_ from a number on needs an end too");
+  // The full range, as PyTorch's uniform_int has it: of floats up to and with
+  // 2^(digits of the significand).
+  int64_t n = 0;
+  switch (t->dtype) {
+  case DType::Bool: n = 2; break;
+  case DType::UInt8: n = 256; break;
+  case DType::Int8: n = 128; break;
+  case DType::Int16: n = 32768; break;
+  case DType::Half: n = (1 << 11) + 1; break;
+  case DType::BFloat16: n = (1 << 8) + 1; break;
+  case DType::Float: n = (1 << 24) + 1; break;
+  case DType::Double: n = ((int64_t)1 << 53) + 1; break;
+  case DType::Int64: {
+    // 64 bits modulo 2^63.
+    int64_t least = std::numeric_limits<int64_t>::min();
+    mlir::Value v = drawValues<RandomIntegersOp>(c, f, t->dtype, i64(c, Py::ofInt(least)),
+                                                 i64(c, Py::ofInt((int64_t)0)));
+    mlir::Value lift = c.in.splat(t->sizes, DType::Int64, Py::ofInt(least));
+    return into(c, t, arith::SubIOp::create(c.in.b, v, lift));
   }
-  Py v = draw<RandomIntegersOp>(c, t->sizes, t->dtype, i64(c, low), i64(c, high));
-  c.in.write(t, c.in.read(v.tensor));
-  return {c.args[0]};
+  default:
+    // 32 bits modulo 2^31: of such a range the draw takes 64 of them.
+    c.in.fail("random_() of " + dtypeName(t->dtype) + " needs a range");
+  }
+  mlir::Value v = drawValues<RandomIntegersOp>(c, f, DType::Int64, i64(c, Py::ofInt((int64_t)0)),
+                                               i64(c, Py::ofInt(n)));
+  return into(c, t, c.in.convert(v, DType::Int64, t->dtype));
 }
 
 /// torch.normal(mean, std): a standard draw, scaled and shifted.
@@ -167,15 +284,25 @@ static Results bernoulliOp(Call &c) {
   refuseGenerator(c);
   auto &b = c.in.b;
   // Within [0, 1], or PyTorch refuses.
-  auto type = c.in.typeOf(t->sizes, elementType(b.getContext(), dtype));
+  Filling f{t->sizes, {}};
+  mlir::Value probability = c.in.read(p);
+  if (inPlace) {
+    f = fillingOf(c, t);
+    if (!f.inverse.empty() && p->rank() > 0) {
+      SmallVector<int64_t> order(f.inverse.size());
+      for (auto [d, i] : llvm::enumerate(f.inverse))
+        order[i] = d;
+      probability = c.in.transpose(c.in.broadcastTo(probability, t->sizes), order);
+    }
+  }
+  auto type = c.in.typeOf(f.sizes, elementType(b.getContext(), dtype));
   mlir::Value g = c.in.takeGenerator();
-  auto op = RandomBernoulliOp::create(b, TypeRange{type, g.getType()}, g, c.in.read(p),
-                                      dynamicSizes(c, t->sizes));
+  auto op = RandomBernoulliOp::create(b, TypeRange{type, g.getType()}, g, probability,
+                                      dynamicSizes(c, f.sizes));
   c.in.giveGenerator(op.getNext());
   if (!inPlace)
     return {c.in.makeValue(op.getValues(), dtype)};
-  c.in.write(t, op.getValues());
-  return {c.args[0]};
+  return into(c, t, toLogical(c, f, op.getValues()));
 }
 
 ArrayRef<OpRow> import::randomOps() {

@@ -427,28 +427,6 @@ static Results contiguousOp(Call &c) {
   TensorRef t = c.tensor(0);
   return {isContiguous(c, t) ? c.args[0] : copyOf(c, t)};
 }
-/// The strides of a copy that keeps the order of the dimensions in memory
-/// (c10's infer_dense_strides).
-static void keepOrder(const TensorRef &from, const TensorRef &to) {
-  if (!from->type.hasStaticShape())
-    return;
-  if (!from->strides) {
-    to->strides.reset();
-    return;
-  }
-  auto shape = from->type.getShape();
-  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, from->rank()));
-  llvm::stable_sort(order, [&](int64_t p, int64_t q) {
-    int64_t x = (*from->strides)[p], y = (*from->strides)[q];
-    return x != 0 && y != 0 && x > y;
-  });
-  int64_t stride = 1;
-  for (int64_t d : llvm::reverse(order)) {
-    (*to->strides)[d] = stride;
-    stride *= std::max<int64_t>(shape[d], 1);
-  }
-}
-
 static Results cloneOp(Call &c) {
   TensorRef t = c.tensor(0);
   TensorRef r = c.in.make(c.in.read(t), t->dtype);

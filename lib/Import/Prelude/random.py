@@ -7,10 +7,16 @@
 
 
 # aten/src/ATen/native/Dropout.cpp
-def aten_evox_noise(input: Tensor, shape: List[int], p: float) -> Tensor:
-    noise = torch.empty(shape, dtype=input.dtype)
-    noise.bernoulli_(1 - p)
-    return noise
+# (The noise of the plain ones lies in memory as the input does.)
+def aten_evox_noise(input: Tensor, p: float) -> Tensor:
+    return torch.empty_like(input).bernoulli_(1 - p)
+
+
+def aten_evox_feature_noise(input: Tensor, p: float) -> Tensor:
+    shape = [input.size(0), input.size(1)]
+    for d in range(2, input.dim()):
+        shape.append(1)
+    return torch.empty(shape, dtype=input.dtype).bernoulli_(1 - p)
 
 
 def aten_dropout(input: Tensor, p: float, train: bool) -> Tensor:
@@ -20,14 +26,7 @@ def aten_dropout(input: Tensor, p: float, train: bool) -> Tensor:
         return input
     if p == 1:
         return input * torch.zeros([], dtype=input.dtype)
-    return input * (aten_evox_noise(input, input.shape, p) / (1 - p))
-
-
-def aten_evox_feature_shape(input: Tensor) -> List[int]:
-    shape = [input.size(0), input.size(1)]
-    for d in range(2, input.dim()):
-        shape.append(1)
-    return shape
+    return input * (aten_evox_noise(input, p) / (1 - p))
 
 
 def aten_feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
@@ -35,7 +34,7 @@ def aten_feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
         return input
     if p == 1:
         return input * torch.zeros([], dtype=input.dtype)
-    return input * (aten_evox_noise(input, aten_evox_feature_shape(input), p) / (1 - p))
+    return input * (aten_evox_feature_noise(input, p) / (1 - p))
 
 
 def aten_evox_alpha(input: Tensor, noise: Tensor, p: float) -> Tensor:
@@ -50,7 +49,7 @@ def aten_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
         return input
     if p == 1:
         return input * torch.zeros([], dtype=input.dtype)
-    return aten_evox_alpha(input, aten_evox_noise(input, input.shape, p), p)
+    return aten_evox_alpha(input, aten_evox_noise(input, p), p)
 
 
 def aten_feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
@@ -58,14 +57,13 @@ def aten_feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
         return input
     if p == 1:
         return input * torch.zeros([], dtype=input.dtype)
-    return aten_evox_alpha(input, aten_evox_noise(input, aten_evox_feature_shape(input), p), p)
+    return aten_evox_alpha(input, aten_evox_feature_noise(input, p), p)
 
 
 def aten_native_dropout(input: Tensor, p: float, train: Optional[bool]) -> Tuple[Tensor, Tensor]:
     if input.numel() == 0 or (train is not None and not train):
         return input, torch.ones_like(input, dtype=11)
-    mask = torch.empty(input.shape, dtype=11)
-    mask.bernoulli_(1 - p)
+    mask = torch.empty_like(input, dtype=11).bernoulli_(1 - p)
     scale = 0.0
     if p != 1:
         scale = 1.0 / (1.0 - p)
@@ -108,26 +106,21 @@ def aten_multinomial(self: Tensor, num_samples: int, replacement: bool = False) 
 
 # aten/src/ATen/core/DistributionsHelper.h: one float64 uniform per element
 def aten_cauchy(self: Tensor, median: float = 0.0, sigma: float = 1.0) -> Tensor:
-    u = torch.rand(self.shape, dtype=7)
+    u = torch.rand_like(self, dtype=7)
     return (median + sigma * (3.141592653589793 * (u - 0.5)).tan()).to(self.dtype)
 
 
 def aten_geometric(self: Tensor, p: float) -> Tensor:
     if p <= 0 or p >= 1:
         assert False, "geometric_ expects p to be in (0, 1)"
-    u = torch.rand(self.shape, dtype=7)
+    u = torch.rand_like(self, dtype=7)
     scale = torch.full([], -p, dtype=7).log1p()
     return (u.log() / scale).ceil().to(self.dtype)
 
 
-# Float64 normals one after the other: fewer than 16 at a time, which is when
-# PyTorch's normal_ draws them so as well.
+# Float64 normals one after the other, which is how PyTorch's normal_ fills what
+# is not contiguous.
 def aten_log_normal(self: Tensor, mean: float = 1.0, std: float = 2.0) -> Tensor:
-    n = self.numel()
-    parts: List[Tensor] = []
-    for i in range((n + 13) // 14):
-        parts.append(torch.randn([min(14, n - 14 * i)], dtype=7))
-    if n == 0:
-        return self.clone()
-    z = torch.cat(parts).reshape(self.shape)
+    z = torch.empty_like(self, dtype=7).unsqueeze(-1).expand(self.shape + [2]).clone().select(-1, 0)
+    z.normal_()
     return (z * std + mean).exp().to(self.dtype)
