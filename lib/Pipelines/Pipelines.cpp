@@ -104,6 +104,9 @@ void evox::buildToLoopsPipeline(OpPassManager &pm,
   func.addPass(memref::createFoldMemRefAliasOpsPass());
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
+  EvoxSplitDrawsOptions splitDraws;
+  splitDraws.counterBased = options.rng == "philox";
+  func.addPass(createEvoxSplitDraws(splitDraws));
   EvoxParallelizeLoopsOptions parallelize;
   parallelize.drawsAsTask = options.rng == "torch";
   pm.addPass(createEvoxParallelizeLoops(parallelize));

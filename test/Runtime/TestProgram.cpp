@@ -232,6 +232,10 @@ void kernel(evox_ctx *ctx, evox_view *, const evox_view *, evox_view *) {
   auto is = [&](const char *other) { return std::strcmp(name, other) == 0; };
   if (is("random_uniform"))
     evox_k_random_uniform(ctx, v, d[0], d[1]);
+  else if (is("random_uniform_begin"))
+    evox_k_random_uniform_begin(ctx, v, i[0], i[1], i[2], d[0], d[1]);
+  else if (is("random_uniform_part"))
+    evox_k_random_uniform_part(ctx, v, v + 1, i[0], i[1], d[0], d[1]);
   else if (is("random_normal"))
     evox_k_random_normal(ctx, v, d[0], d[1]);
   else if (is("random_integers"))

@@ -8,6 +8,7 @@
 """The run-time library's test program, on torch tensors."""
 
 import ctypes
+import itertools
 import os
 from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
@@ -64,6 +65,14 @@ _FUNCTIONS = [
     ("run", _STATUS, [c_void_p, c_char_p, c_int64]),
     ("get_state", _STATUS, [c_void_p, c_char_p, POINTER(View)]),
     ("set_state", _STATUS, [c_void_p, c_char_p, POINTER(View)]),
+    ("list_size", _STATUS, [c_void_p, c_char_p, POINTER(c_int64)]),
+    ("list_get", _STATUS, [c_void_p, c_char_p, c_int64, POINTER(View)]),
+    ("phase", c_int32, [c_void_p]),
+    ("save", _STATUS, [c_void_p, c_char_p]),
+    ("load", _STATUS, [c_void_p, c_char_p]),
+    ("reset", _STATUS, [c_void_p]),
+    ("set_external", _STATUS, [c_void_p, c_char_p, c_void_p, c_void_p]),
+    ("set_executor", _STATUS, [c_void_p, c_void_p, c_void_p, c_int32]),
 ]
 
 
@@ -92,6 +101,8 @@ class Failure(Exception):
 class Instance:
     """An instance of the test program; its methods run one kernel each."""
 
+    threads = 1
+
     def __init__(self, library="evox_runtime_testlib", rng=0, isa=None, seed=None):
         self.library = ctypes.CDLL(path(library))
         self.library.evox_get_api.restype = POINTER(Api)
@@ -112,6 +123,10 @@ class Instance:
 
     def seed(self, seed):
         assert self.api.seed(self.handle, seed) == 0
+
+    def set_threads(self, threads):
+        self.threads = threads
+        assert self.api.set_executor(self.handle, None, None, threads) == 0
 
     def kernel(self, name, tensors, integers=(), numbers=()):
         """Runs it on the tensors, the outputs among them."""
@@ -150,6 +165,24 @@ class Instance:
 
     def uniform(self, shape, dtype=torch.float32, low=0.0, high=1.0):
         return self._draw("random_uniform", shape, dtype, (), (low, high))
+
+    def uniform_parts(self, n, per_task, sizes, dtype=torch.float32, low=0.0, high=1.0):
+        """The same drawn in parts: each task's in pieces of `sizes`, and where
+        there are threads the tasks in the opposite order."""
+        out = torch.empty(n, dtype=dtype)
+        tasks = -(-n // per_task)
+        room = torch.empty(64 + 2624 * tasks + 64, dtype=torch.uint8)
+        room = room[-room.data_ptr() % 64 :]
+        self.kernel("random_uniform_begin", [room], (n, per_task, DTYPES[dtype]), (low, high))
+        for task in reversed(range(tasks)) if self.threads > 1 else range(tasks):
+            first, end = task * per_task, min(n, (task + 1) * per_task)
+            for size in itertools.cycle(sizes):
+                if first >= end:
+                    break
+                part = out[first : min(end, first + size)]
+                self.kernel("random_uniform_part", [part, room], (task, first), (low, high))
+                first += len(part)
+        return out
 
     def normal(self, shape, dtype=torch.float32, mean=0.0, std=1.0):
         return self._draw("random_normal", shape, dtype, (), (mean, std))

@@ -268,6 +268,36 @@ def test_bad_parameters(draw, message):
         draw(ours)
 
 
+@pytest.mark.parametrize("isa", [0, 1, 2])
+@pytest.mark.parametrize("rng", [0, 1])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_uniform_in_parts(dtype, threads, rng, isa):
+    """What is drawn in parts is what is drawn at once, and so is what comes after."""
+    whole = Instance(rng=rng, seed=5, isa=isa)
+    parts = Instance(rng=rng, seed=5, isa=isa)
+    parts.set_threads(threads)
+    for n, per_task, sizes, low, high in [
+        (1, 1, [1], 0.0, 1.0),
+        (624, 624, [1, 5, 30], 0.0, 1.0),
+        (5000, 4096, [1000], 0.0, 1.0),
+        (5000, 999, [999], -2.0, 0.5),
+        (20001, 1600, [100, 1, 640, 333], 0.0, 1.0),
+        (9000, 1250, [1250], -32.0, 32.0),
+    ]:
+        same(
+            parts.uniform_parts(n, per_task, sizes, dtype, low, high),
+            whole.uniform((n,), dtype, low, high),
+        )
+        same(parts.get_generator(), whole.get_generator())
+        same(parts.normal((20,)), whole.normal((20,)))
+
+
+def test_uniform_in_parts_checks_its_range():
+    with pytest.raises(Failure, match="from=1 > to=0"):
+        Instance().uniform_parts(8, 8, [8], low=1.0, high=0.0)
+
+
 # --- philox -----------------------------------------------------------------
 
 

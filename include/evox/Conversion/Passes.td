@@ -83,6 +83,45 @@ def EvoxLinalgToLoops : Pass<"evox-linalg-to-loops", "::mlir::func::FuncOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def EvoxSplitDraws : Pass<"evox-split-draws", "::mlir::func::FuncOp"> {
+  let summary = "Large uniform draws are made by rows, near their use";
+  let description = [{
+    A draw of uniform numbers that only loops over its rows read becomes a call
+    that goes on behind it in the generator's stream and keeps where each range
+    of rows starts ("random_uniform_begin"), and a loop that draws the rows
+    ("random_uniform_part"), right before their first use.
+    `evox-parallelize-loops` makes tiles and tasks of it as of any other loop,
+    so the numbers need not go through memory, and threads draw their own.
+
+    Example:
+
+    ```mlir
+    evox.kernel_call "random_uniform"() outs(%r) scalars(%zero, %one) {effects} : ...
+    ```
+
+    becomes, with uses of %r behind it,
+
+    ```mlir
+    evox.kernel_call "random_uniform_begin"() outs(%room) scalars(%count, %per_task, %dtype, %zero, %one) {effects} : ...
+    scf.for %i = %c0 to %rows step %c1 {
+      %row = memref.subview %r[%i, 0] [1, 100] [1, 1] : ...
+      evox.kernel_call "random_uniform_part"() outs(%row, %room) scalars(%task, %first, %zero, %one) {inplace} : ...
+    } {evox.draw_loop = 64, evox.parallel}
+    ```
+
+    Restrictions: draws of float32 and float64 with static sizes and two
+    dimensions or more.
+  }];
+  let options = [
+    Option<"minElements", "min-elements", "int64_t", "16384",
+           "Smaller draws stay whole">,
+    Option<"counterBased", "counter-based", "bool", "false",
+           "Of a counter-based generator no places need to be kept">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def EvoxParallelizeLoops : Pass<"evox-parallelize-loops", "::mlir::ModuleOp"> {
   let summary = "Parallel loops over the same rows become tiles, and tasks for threads";
   let description = [{
@@ -98,7 +137,8 @@ def EvoxParallelizeLoops : Pass<"evox-parallelize-loops", "::mlir::ModuleOp"> {
     rows at once. Each row is computed as before, so the number of threads
     changes no bit. Its buffers are known to be distinct, so LLVM needs no
     checks of aliases. Draws of random numbers that the loops don't need are
-    one more task, which keeps their order.
+    one more task, which keeps their order. What `evox-split-draws` made loops
+    of is drawn a tile at a time.
 
     Restrictions: the loops' bounds are constants. Loops that contain checks,
     calls or draws stay as they are.

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DrawLoops.h"
+#include "RowAccesses.h"
 #include "evox/Conversion/Passes.h"
 #include "evox/Dialect/Evox/IR/EvoxDialect.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -30,6 +32,7 @@ namespace evox {
 
 using namespace mlir;
 using namespace evox;
+using namespace evox::rows;
 
 namespace {
 
@@ -40,143 +43,8 @@ constexpr int64_t kMostTasks = 64;
 /// Below this many bytes all is in the cache anyway.
 constexpr int64_t kCacheBytes = 256 * 1024;
 constexpr size_t kMostAccesses = 1000;
-/// A draw, in units of cost.
-constexpr double kDrawCost = 2;
-
-//===----------------------------------------------------------------------===//
-// What ops read and write
-//===----------------------------------------------------------------------===//
-
-struct Access {
-  Value root;
-  bool write;
-  /// Of one element, or of a vector along the last index; empty where it may
-  /// be any part of the buffer.
-  SmallVector<Value, 4> indices;
-  bool isVector = false;
-};
-
-Value rootOf(Value memref) {
-  while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
-    memref = view.getViewSource();
-  return memref;
-}
-
-/// Memory of its own: two such roots don't overlap.
-bool isIdentified(Value root) {
-  if (auto argument = dyn_cast<BlockArgument>(root)) {
-    auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-    return func && func.isPublic();
-  }
-  return isa_and_nonnull<memref::AllocOp, memref::AllocaOp,
-                         memref::GetGlobalOp>(root.getDefiningOp());
-}
-
-bool isDraw(Operation *op) {
-  auto call = dyn_cast<KernelCallOp>(op);
-  return call && call.getEffects() && !call.getExternal() &&
-         call.getKernel().starts_with("random_");
-}
-
-/// Collects what `op` and all in it do to memory that is not its own. False if
-/// it does more than that.
-bool collect(Operation *op, SmallVectorImpl<Access> &accesses) {
-  auto add = [&](Value memref, bool write, ValueRange indices = {},
-                 bool isVector = false) {
-    Value root = rootOf(memref);
-    if (op->isAncestor(root.getParentRegion()->getParentOp()))
-      return;
-    Access &access = accesses.emplace_back(Access{root, write, {}, isVector});
-    if (root == memref)
-      access.indices.assign(indices.begin(), indices.end());
-  };
-  WalkResult result = op->walk([&](Operation *inner) {
-    if (auto load = dyn_cast<memref::LoadOp>(inner)) {
-      add(load.getMemRef(), false, load.getIndices());
-    } else if (auto store = dyn_cast<memref::StoreOp>(inner)) {
-      add(store.getMemRef(), true, store.getIndices());
-    } else if (auto load = dyn_cast<vector::LoadOp>(inner)) {
-      add(load.getBase(), false, load.getIndices(), true);
-    } else if (auto store = dyn_cast<vector::StoreOp>(inner)) {
-      add(store.getBase(), true, store.getIndices(), true);
-    } else if (auto copy = dyn_cast<memref::CopyOp>(inner)) {
-      add(copy.getSource(), false);
-      add(copy.getTarget(), true);
-    } else if (auto call = dyn_cast<KernelCallOp>(inner)) {
-      if (call.getEffects() && !(inner == op && isDraw(op)))
-        return WalkResult::interrupt();
-      for (Value input : call.getInputs())
-        add(input, false);
-      for (Value output : call.getOutputs())
-        add(output, true);
-    } else if (isa<memref::AllocOp, memref::AllocaOp>(inner)) {
-      if (inner == op)
-        return WalkResult::interrupt();
-    } else if (auto dealloc = dyn_cast<memref::DeallocOp>(inner)) {
-      add(dealloc.getMemref(), true);
-    } else if (!inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() &&
-               !isMemoryEffectFree(inner)) {
-      return WalkResult::interrupt();
-    } else if (!isa<ViewLikeOpInterface, memref::DimOp>(inner)) {
-      // What loops carry, branches yield and selects choose goes by another
-      // name inside, and may be read or written there.
-      for (Value operand : inner->getOperands())
-        if (isa<BaseMemRefType>(operand.getType()))
-          add(operand, true);
-    }
-    return WalkResult::advance();
-  });
-  return !result.wasInterrupted();
-}
-
-/// `index` is `row` plus a constant: which?
-std::optional<int64_t> offsetFrom(Value index, Value row) {
-  if (index == row)
-    return 0;
-  if (auto apply = index.getDefiningOp<affine::AffineApplyOp>()) {
-    AffineMap map = apply.getAffineMap();
-    auto sum = dyn_cast<AffineBinaryOpExpr>(map.getResult(0));
-    if (apply.getNumOperands() != 1 || apply.getOperand(0) != row || !sum ||
-        sum.getKind() != AffineExprKind::Add ||
-        !isa<AffineDimExpr, AffineSymbolExpr>(sum.getLHS()))
-      return std::nullopt;
-    if (auto constant = dyn_cast<AffineConstantExpr>(sum.getRHS()))
-      return constant.getValue();
-    return std::nullopt;
-  }
-  if (auto sum = index.getDefiningOp<arith::AddIOp>())
-    if (sum.getLhs() == row)
-      return getConstantIntValue(sum.getRhs());
-  return std::nullopt;
-}
-
-/// May `a`, in row `rowA` of one loop, and `b`, in another row of another loop,
-/// be the same element, of which one is written? Without rows: in any.
-bool conflict(const Access &a, const Access &b, Value rowA = {},
-              Value rowB = {}) {
-  if (!a.write && !b.write)
-    return false;
-  if (a.root != b.root)
-    return !isIdentified(a.root) || !isIdentified(b.root);
-  if (!rowA || a.indices.size() != b.indices.size())
-    return true;
-  size_t rank =
-      a.indices.size() - ((a.isVector || b.isVector) && !a.indices.empty());
-  for (size_t d = 0; d < rank; ++d) {
-    std::optional<int64_t> x = offsetFrom(a.indices[d], rowA);
-    if (x && x == offsetFrom(b.indices[d], rowB))
-      return false;
-  }
-  return true;
-}
-
-bool conflict(ArrayRef<Access> as, ArrayRef<Access> bs, Value rowA = {},
-              Value rowB = {}) {
-  return llvm::any_of(as, [&](const Access &a) {
-    return llvm::any_of(
-        bs, [&](const Access &b) { return conflict(a, b, rowA, rowB); });
-  });
-}
+/// A draw, in units of cost, and one that is only skipped.
+constexpr double kDrawCost = 2, kSkipCost = 0.5;
 
 //===----------------------------------------------------------------------===//
 // What ops cost
@@ -240,6 +108,9 @@ public:
 private:
   void visit(Operation *op);
   bool join(scf::ForOp loop);
+  bool fits(scf::ForOp loop, ArrayRef<Access> accesses);
+  void joinWaiting();
+  int64_t rowsPerDraw();
   bool hoist(Operation *op, ArrayRef<Access> accesses, bool isAlloc);
   bool isAvailable(Operation *op);
   /// Each loop is compared with what is in the group: long programs make
@@ -265,7 +136,8 @@ private:
   int64_t rowBytes();
   void findPrivate();
   void emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
-                Value from, Value to, int64_t tile, bool exact);
+                Value from, Value to, int64_t tile, bool exact,
+                Value task = {});
   void outline(int64_t rowsPerTask, int64_t tile);
 
   func::FuncOp func;
@@ -274,6 +146,8 @@ private:
   unsigned &counter;
 
   SmallVector<Member> members;
+  /// Loops that draw rows wait for the loop that needs them.
+  SmallVector<Member> waiting;
   SmallVector<Other> draws;
   SmallVector<Other> pending;
   DenseSet<Operation *> pendingOps;
@@ -303,33 +177,55 @@ bool Grouping::isAvailable(Operation *op) {
   return available;
 }
 
+bool Grouping::fits(scf::ForOp loop, ArrayRef<Access> accesses) {
+  Value row = loop.getInductionVar();
+  return tripsOf(loop) == tripsOf(members.front().loop) && isAvailable(loop) &&
+         !meetsPending(accesses) &&
+         llvm::none_of(draws,
+                       [&](const Other &draw) {
+                         return conflict(draw.accesses, accesses);
+                       }) &&
+         llvm::none_of(members, [&](Member &member) {
+           Attribute rows = loop->getAttr(kDrawLoop),
+                     others = member.loop->getAttr(kDrawLoop);
+           return conflict(member.accesses, accesses,
+                           member.loop.getInductionVar(), row) ||
+                  (rows && others && rows != others);
+         });
+}
+
 bool Grouping::join(scf::ForOp loop) {
   SmallVector<Access> accesses;
   if (!collect(loop, accesses))
     return false;
   if (!members.empty()) {
-    Value row = loop.getInductionVar();
-    bool fits = tripsOf(loop) == tripsOf(members.front().loop) &&
-                isAvailable(loop) && !meetsPending(accesses) &&
-                llvm::none_of(draws,
-                              [&](const Other &draw) {
-                                return conflict(draw.accesses, accesses);
-                              }) &&
-                llvm::none_of(members, [&](Member &member) {
-                  return conflict(member.accesses, accesses,
-                                  member.loop.getInductionVar(), row);
-                });
-    if (!fits &&
+    bool allFit =
+        fits(loop, accesses) && llvm::all_of(waiting, [&](Member &draw) {
+          return fits(draw.loop, draw.accesses);
+        });
+    if (!allFit && waiting.empty() &&
         tripsOf(loop) * costOf(*loop.getBody()) < options.minTaskCost) {
       // Too small for a group of its own: what comes behind it may fit.
       postpone(loop, std::move(accesses));
       return true;
     }
-    if (!fits)
+    if (!allFit)
       close();
   }
+  joinWaiting();
+  if (!members.empty() && !fits(loop, accesses))
+    close();
   members.push_back({loop, std::move(accesses)});
   return true;
+}
+
+/// Draws of ranges of rows of other lengths make groups of their own.
+void Grouping::joinWaiting() {
+  for (Member &draw : std::exchange(waiting, {})) {
+    if (!members.empty() && !fits(draw.loop, draw.accesses))
+      close();
+    members.push_back(std::move(draw));
+  }
 }
 
 /// Moves `op` before the group, where nothing hinders it.
@@ -353,8 +249,18 @@ bool Grouping::hoist(Operation *op, ArrayRef<Access> accesses, bool isAlloc) {
 void Grouping::visit(Operation *op) {
   if (isFull())
     close();
+  if (op->hasAttr(kDrawLoop) && isCandidate(op)) {
+    SmallVector<Access> accesses;
+    collect(op, accesses);
+    waiting.push_back({cast<scf::ForOp>(op), std::move(accesses)});
+    return;
+  }
   if (isCandidate(op) && join(cast<scf::ForOp>(op)))
     return;
+  if (!waiting.empty()) {
+    close();
+    joinWaiting();
+  }
   auto enter = [&] {
     close();
     if (!isCandidate(op))
@@ -370,6 +276,11 @@ void Grouping::visit(Operation *op) {
     return enter();
 
   SmallVector<Access> accesses;
+  if (isBegin(op) && !options.drawsAsTask) { // it takes no time
+    if (!collect(op, accesses) || !hoist(op, accesses, /*isAlloc=*/false))
+      enter();
+    return;
+  }
   if (isDraw(op)) {
     if (!options.drawsAsTask || !collect(op, accesses) || !isAvailable(op) ||
         meetsPending(accesses) || llvm::any_of(members, [&](Member &member) {
@@ -401,7 +312,9 @@ void Grouping::run(Block &block) {
 int64_t Grouping::rowBytes() {
   DenseSet<Value> roots;
   int64_t rows = tripsOf(members.front().loop), bytes = 0;
-  for (Member &member : members)
+  for (Member &member : members) {
+    if (member.loop->hasAttr(kDrawLoop))
+      continue; // who needs the rows counts them
     for (Access &access : member.accesses) {
       auto type = dyn_cast<MemRefType>(access.root.getType());
       if (!type || !type.hasStaticShape() || type.getNumElements() < rows ||
@@ -411,6 +324,7 @@ int64_t Grouping::rowBytes() {
       bytes += type.getNumElements() / rows *
                llvm::divideCeil(type.getElementTypeBitWidth(), 8);
     }
+  }
   return std::max<int64_t>(bytes, 1);
 }
 
@@ -448,6 +362,24 @@ void Grouping::findPrivate() {
   }
 }
 
+/// The rows of a task where some are drawn; else 0.
+int64_t Grouping::rowsPerDraw() {
+  for (Member &member : members)
+    if (auto rows = member.loop->getAttrOfType<IntegerAttr>(kDrawLoop))
+      return rows.getInt();
+  return 0;
+}
+
+/// The largest tile up to `most` that `rows` is a multiple of, if possible in
+/// multiples of kRows.
+static int64_t tileOf(int64_t rows, int64_t most) {
+  int64_t unit = rows % kRows == 0 && most >= kRows ? kRows : 1;
+  int64_t tile = std::min(most, rows) / unit * unit;
+  while (rows % tile)
+    tile -= unit;
+  return tile;
+}
+
 void Grouping::close() {
   llvm::scope_exit clear([&] {
     members.clear();
@@ -463,10 +395,15 @@ void Grouping::close() {
   for (Member &member : members)
     loops += rows * costOf(*member.loop.getBody());
   for (Other &draw : draws)
-    for (Value output : cast<KernelCallOp>(draw.op).getOutputs())
-      if (auto type = dyn_cast<MemRefType>(output.getType());
-          type && type.hasStaticShape())
-        drawn += kDrawCost * type.getNumElements();
+    if (isBegin(draw.op))
+      drawn += kSkipCost *
+               getConstantIntValue(cast<KernelCallOp>(draw.op).getScalars()[0])
+                   .value_or(0);
+    else
+      for (Value output : cast<KernelCallOp>(draw.op).getOutputs())
+        if (auto type = dyn_cast<MemRefType>(output.getType());
+            type && type.hasStaticShape())
+          drawn += kDrawCost * type.getNumElements();
 
   // Memory takes its time too.
   loops = std::max(loops, double(rows) * bytes);
@@ -476,8 +413,15 @@ void Grouping::close() {
   int64_t tile =
       std::max<int64_t>(options.tileBytes / bytes / kRows, 1) * kRows;
   perTask = llvm::alignTo(perTask, kRows);
-  tile = std::min(tile, perTask);
-  perTask = llvm::alignTo(perTask, tile);
+  int64_t drawRows = rowsPerDraw();
+  if (drawRows) {
+    // Long rows need no multiples of kRows.
+    perTask = drawRows;
+    tile = tileOf(perTask, std::max<int64_t>(options.tileBytes / bytes, 1));
+  } else {
+    tile = std::min(tile, perTask);
+    perTask = llvm::alignTo(perTask, tile);
+  }
   bool parallel =
       perTask < rows ||
       (tasks >= 1 && drawn >= options.minTaskCost && perTask >= rows);
@@ -486,7 +430,8 @@ void Grouping::close() {
   if (parallel) {
     outline(std::min(perTask, rows), tile);
   } else {
-    if (members.size() < 2 || rows * bytes < kCacheBytes || tile >= rows)
+    if (!drawRows &&
+        (members.size() < 2 || rows * bytes < kCacheBytes || tile >= rows))
       return;
     OpBuilder builder(members.front().loop);
     IRMapping none;
@@ -528,10 +473,36 @@ static void countFromTile(scf::ForOp loop, Value first,
 
 /// The loops, one after the other, for the rows in [from, to), tile by tile.
 void Grouping::emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
-                        Value from, Value to, int64_t tile, bool exact) {
+                        Value from, Value to, int64_t tile, bool exact,
+                        Value task) {
   SmallVector<Value> tileBuffers;
+  auto emitDraw = [&](KernelCallOp draw, Value first, Value last) {
+    Value root = rootOf(draw.getOutputs()[0]);
+    Value buffer = mapping.lookupOrDefault(root);
+    OpFoldResult at = first, count = builder.getIndexAttr(tile);
+    if (llvm::is_contained(tileBuffers, buffer))
+      at = builder.getIndexAttr(0);
+    if (!exact || members.size() == 1)
+      count = arith::SubIOp::create(builder, loc, last, first).getResult();
+    Value number = task;
+    if (number)
+      number = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                          number);
+    else
+      number = arith::ConstantIntOp::create(builder, loc, 0, 64);
+    SmallVector<Value> range;
+    for (Value bound : draw.getScalars().drop_front(2))
+      range.push_back(mapping.lookupOrDefault(bound));
+    makeDrawOfRows(builder, loc, buffer,
+                   mapping.lookupOrDefault(draw.getOutputs()[1]), number, first,
+                   at, count, range);
+  };
   auto emit = [&](Value first, Value last) {
     for (Member &member : members) {
+      if (KernelCallOp draw = drawOf(member.loop)) {
+        emitDraw(draw, first, last);
+        continue;
+      }
       IRMapping inner(mapping);
       auto loop = cast<scf::ForOp>(builder.clone(*member.loop, inner));
       loop.setLowerBound(first);
@@ -647,7 +618,7 @@ void Grouping::outline(int64_t rowsPerTask, int64_t tile) {
   if (!even)
     to = arith::MinUIOp::create(inner, loc, to, constant(rows));
   emitRows(inner, loc, mapping, from, to, tile,
-           rowsPerTask % tile == 0 && rows % tile == 0);
+           rowsPerTask % tile == 0 && rows % tile == 0, number);
   inner.setInsertionPointToEnd(&task.getBody().front());
   func::ReturnOp::create(inner, loc);
 
