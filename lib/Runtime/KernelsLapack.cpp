@@ -7,11 +7,13 @@
 //===----------------------------------------------------------------------===//
 //
 // The only file that needs LAPACK (32-bit integers), and its archive member is
-// linked only into programs that use a factorisation. LAPACK's matrices are
-// stored by column, so each one is copied there and back.
+// linked only into programs that use a factorisation. What LAPACK itself calls
+// is in KernelsBlas.cpp. LAPACK's matrices are stored by column, so each one is
+// copied there and back.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Blas.h"
 #include "Runtime.h"
 
 #include <cstring>
@@ -161,6 +163,7 @@ void setInfo(const evox_view *info, int64_t index, int value) {
 template <typename F>
 void forEachMatrix(evox_ctx *ctx, const evox_view *view, F f) {
   int64_t n = batchOf(*view);
+  setBlasContext(ctx);
   if (view->dtype == EVOX_FLOAT32)
     for (int64_t i = 0; i < n; ++i)
       f(i, float());

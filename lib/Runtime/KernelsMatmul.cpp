@@ -15,7 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Isa.h"
-#include "Runtime.h"
+#include "Matmul.h"
 
 #include <cstring>
 #include <utility>
@@ -31,8 +31,9 @@ constexpr int64_t kDepth = 256, kColumns = 1536, kMostRows = 96;
 int64_t atMost(int64_t n, int64_t most) { return n < most ? n : most; }
 int64_t roundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// c[Rows][Vectors of Bytes] += a b, for panels a[k][Rows], b[k][columns].
-template <typename T, int Bytes, int Rows, int Vectors>
+/// c[Rows][Vectors of Bytes] += a b, for panels a[k][Width], b[k][columns], of
+/// which the first ones are read.
+template <typename T, int Bytes, int Rows, int Vectors, int Width>
 EVOX_INLINE void multiplyTile(int64_t depth, const T *__restrict a,
                               const T *__restrict b, T *__restrict c,
                               int64_t stride) {
@@ -57,8 +58,8 @@ EVOX_INLINE void multiplyTile(int64_t depth, const T *__restrict a,
       for (int j = 0; j < Vectors; ++j)
         sums[i][j] = __builtin_elementwise_fma(x, row[j], sums[i][j]);
     }
-    a += Rows;
-    b += Vectors * lanes;
+    a += Width;
+    b += 2 * lanes;
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < Rows; ++i)
@@ -67,26 +68,29 @@ EVOX_INLINE void multiplyTile(int64_t depth, const T *__restrict a,
       std::memcpy(c + i * stride + j * lanes, &sums[i][j], Bytes);
 }
 
+// The panels' widths, of b two vectors; and for the edges the same with fewer
+// rows or with one vector.
 template <typename T> struct Tile {
-  void (*multiply)(int64_t, const T *, const T *, T *, int64_t);
-  int64_t rows, columns;
+  using Multiply = void (*)(int64_t, const T *, const T *, T *, int64_t);
+  Multiply multiply[2][2];
+  int64_t rows, columns, fewRows;
 };
 constexpr int64_t kMostTileRows = 12, kMostTileBytes = 128;
 
-template <typename T>
+template <typename T, int Rows, int Vectors>
 void tileBase(int64_t depth, const T *a, const T *b, T *c, int64_t stride) {
-  multiplyTile<T, 16, 4, 2>(depth, a, b, c, stride);
+  multiplyTile<T, 16, Rows, Vectors, 4>(depth, a, b, c, stride);
 }
 #if defined(__x86_64__)
-template <typename T>
+template <typename T, int Rows, int Vectors>
 EVOX_AVX2 void tileAvx2(int64_t depth, const T *a, const T *b, T *c,
                         int64_t stride) {
-  multiplyTile<T, 32, 6, 2>(depth, a, b, c, stride);
+  multiplyTile<T, 32, Rows, Vectors, 6>(depth, a, b, c, stride);
 }
-template <typename T>
+template <typename T, int Rows, int Vectors>
 EVOX_AVX512 void tileAvx512(int64_t depth, const T *a, const T *b, T *c,
                             int64_t stride) {
-  multiplyTile<T, 64, 12, 2>(depth, a, b, c, stride);
+  multiplyTile<T, 64, Rows, Vectors, 12>(depth, a, b, c, stride);
 }
 #endif
 
@@ -94,33 +98,35 @@ template <typename T> Tile<T> tileOf(Isa isa) {
   constexpr int64_t size = sizeof(T);
 #if defined(__x86_64__)
   if (isa == Isa::Avx512)
-    return {tileAvx512<T>, 12, 128 / size};
+    return {{{tileAvx512<T, 12, 2>, tileAvx512<T, 12, 1>},
+             {tileAvx512<T, 4, 2>, tileAvx512<T, 4, 1>}},
+            12,
+            128 / size,
+            4};
   if (isa == Isa::Avx2)
-    return {tileAvx2<T>, 6, 64 / size};
+    return {{{tileAvx2<T, 6, 2>, tileAvx2<T, 6, 1>},
+             {tileAvx2<T, 2, 2>, tileAvx2<T, 2, 1>}},
+            6,
+            64 / size,
+            2};
 #endif
   (void)isa;
-  return {tileBase<T>, 4, 32 / size};
+  return {{{tileBase<T, 4, 2>, tileBase<T, 4, 1>},
+           {tileBase<T, 2, 2>, tileBase<T, 2, 1>}},
+          4,
+          32 / size,
+          2};
 }
-
-template <typename T> struct Matrix {
-  T *data;
-  int64_t row, column; // strides
-  Matrix at(int64_t i, int64_t j) const {
-    return {data + i * row + j * column, row, column};
-  }
-  T &operator()(int64_t i, int64_t j) const {
-    return data[i * row + j * column];
-  }
-};
 
 /// One product of matrices; task i does some rows for the panels in `b`.
 template <typename T> struct Product {
   evox_ctx *ctx;
   Tile<T> tile;
-  Matrix<const T> a;
+  Strided<const T> a;
   T *b; // packed
-  Matrix<T> c;
+  Strided<T> c;
   int64_t rows, depth, columns, rowsPerTask;
+  T alpha;
 
   static void run(void *arg, int64_t task) {
     static_cast<Product *>(arg)->multiplyRows(task);
@@ -129,14 +135,14 @@ template <typename T> struct Product {
 };
 
 template <typename T>
-void packRows(Matrix<const T> a, int64_t rows, int64_t depth, int64_t tileRows,
-              T *to) {
+void packRows(Strided<const T> a, T alpha, int64_t rows, int64_t depth,
+              int64_t tileRows, T *to) {
   for (int64_t i = 0; i < rows; i += tileRows) {
     int64_t some = atMost(tileRows, rows - i);
     for (int64_t k = 0; k < depth; ++k) {
       const T *from = &a(i, k);
       for (int64_t r = 0; r < some; ++r)
-        to[r] = from[r * a.row];
+        to[r] = alpha * from[r * a.row];
       for (int64_t r = some; r < tileRows; ++r)
         to[r] = 0;
       to += tileRows;
@@ -145,7 +151,7 @@ void packRows(Matrix<const T> a, int64_t rows, int64_t depth, int64_t tileRows,
 }
 
 template <typename T>
-void packColumns(Matrix<const T> b, int64_t depth, int64_t columns,
+void packColumns(Strided<const T> b, int64_t depth, int64_t columns,
                  int64_t tileColumns, T *to) {
   for (int64_t j = 0; j < columns; j += tileColumns) {
     int64_t some = atMost(tileColumns, columns - j);
@@ -168,21 +174,23 @@ template <typename T> void Product<T>::multiplyRows(int64_t task) {
   int64_t mr = tile.rows, nr = tile.columns;
   T *panel = static_cast<T *>(
       evox_rt_alloc(ctx, roundUp(some, mr) * depth * int64_t(sizeof(T))));
-  packRows(a.at(first, 0), some, depth, mr, panel);
+  packRows(a.at(first, 0), alpha, some, depth, mr, panel);
   alignas(64) T edge[kMostTileRows * kMostTileBytes / sizeof(T)];
   for (int64_t j = 0; j < columns; j += nr) {
     for (int64_t i = 0; i < some; i += mr) {
       const T *pa = panel + i * depth, *pb = b + j * depth;
       int64_t m = atMost(mr, some - i), n = atMost(nr, columns - j);
       T *to = &c(first + i, j);
-      if (m == mr && n == nr) {
-        tile.multiply(depth, pa, pb, to, c.row);
+      bool few = m <= tile.fewRows, narrow = n <= nr / 2;
+      auto multiplyTile = tile.multiply[few][narrow];
+      if (m == (few ? tile.fewRows : mr) && n == (narrow ? nr / 2 : nr)) {
+        multiplyTile(depth, pa, pb, to, c.row);
         continue;
       }
-      std::memset(edge, 0, sizeof edge);
+      std::memset(edge, 0, size_t((few ? tile.fewRows : mr) * nr) * sizeof(T));
       for (int64_t r = 0; r < m; ++r)
         std::memcpy(edge + r * nr, to + r * c.row, size_t(n) * sizeof(T));
-      tile.multiply(depth, pa, pb, edge, nr);
+      multiplyTile(depth, pa, pb, edge, nr);
       for (int64_t r = 0; r < m; ++r)
         std::memcpy(to + r * c.row, edge + r * nr, size_t(n) * sizeof(T));
     }
@@ -211,7 +219,7 @@ EVOX_VARIANTS(addRowDouble, (const double *b, double *c, int64_t n, double x),
 
 template <typename T>
 EVOX_INLINE void dot(const T *__restrict a, const T *__restrict b, int64_t n,
-                     T *__restrict to) {
+                     T alpha, T *__restrict to) {
   constexpr int lanes = 64;
   T sums[lanes] = {};
   int64_t i = 0;
@@ -223,25 +231,34 @@ EVOX_INLINE void dot(const T *__restrict a, const T *__restrict b, int64_t n,
   for (int half = lanes / 2; half; half /= 2)
     for (int l = 0; l < half; ++l)
       sums[l] += sums[l + half];
-  *to += sums[0];
+  *to += alpha * sums[0];
 }
 EVOX_INLINE void dotFloatImpl(const float *a, const float *b, int64_t n,
-                              float *to) {
-  dot(a, b, n, to);
+                              float alpha, float *to) {
+  dot(a, b, n, alpha, to);
 }
 EVOX_INLINE void dotDoubleImpl(const double *a, const double *b, int64_t n,
-                               double *to) {
-  dot(a, b, n, to);
+                               double alpha, double *to) {
+  dot(a, b, n, alpha, to);
 }
-EVOX_VARIANTS(dotFloat, (const float *a, const float *b, int64_t n, float *to),
-              (a, b, n, to))
+EVOX_VARIANTS(dotFloat,
+              (const float *a, const float *b, int64_t n, float alpha,
+               float *to),
+              (a, b, n, alpha, to))
 EVOX_VARIANTS(dotDouble,
-              (const double *a, const double *b, int64_t n, double *to),
-              (a, b, n, to))
+              (const double *a, const double *b, int64_t n, double alpha,
+               double *to),
+              (a, b, n, alpha, to))
+
+} // namespace
 
 template <typename T>
-void multiply(evox_ctx *ctx, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
-              int64_t m, int64_t k, int64_t n) {
+void evox::rt::addProduct(evox_ctx *ctx, T alpha, Strided<const T> a,
+                          Strided<const T> b, Strided<T> c, int64_t m,
+                          int64_t k, int64_t n) {
+  if (c.column != 1 && n != 1) // (a b)' = b' a'
+    return addProduct<T>(ctx, alpha, b.transposed(), a.transposed(),
+                         c.transposed(), n, k, m);
   const evox_instance *instance = instanceOf(ctx);
   Isa isa = instance->generator.isa;
   if (m == 0 || n == 0 || k == 0)
@@ -249,18 +266,18 @@ void multiply(evox_ctx *ctx, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
   if (n == 1 && a.column == 1 && (b.row == 1 || k == 1)) {
     for (int64_t i = 0; i < m; ++i) {
       if constexpr (sizeof(T) == 4)
-        dotFloat(isa)(&a(i, 0), b.data, k, &c(i, 0));
+        dotFloat(isa)(&a(i, 0), b.data, k, alpha, &c(i, 0));
       else
-        dotDouble(isa)(&a(i, 0), b.data, k, &c(i, 0));
+        dotDouble(isa)(&a(i, 0), b.data, k, alpha, &c(i, 0));
     }
     return;
   }
   if (n == 1 && a.row == 1 && c.row == 1) {
     for (int64_t l = 0; l < k; ++l) {
       if constexpr (sizeof(T) == 4)
-        addRowFloat(isa)(&a(0, l), c.data, m, b(l, 0));
+        addRowFloat(isa)(&a(0, l), c.data, m, alpha * b(l, 0));
       else
-        addRowDouble(isa)(&a(0, l), c.data, m, b(l, 0));
+        addRowDouble(isa)(&a(0, l), c.data, m, alpha * b(l, 0));
     }
     return;
   }
@@ -268,9 +285,9 @@ void multiply(evox_ctx *ctx, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
     for (int64_t i = 0; i < m; ++i)
       for (int64_t l = 0; l < k; ++l) {
         if constexpr (sizeof(T) == 4)
-          addRowFloat(isa)(&b(l, 0), &c(i, 0), n, a(i, l));
+          addRowFloat(isa)(&b(l, 0), &c(i, 0), n, alpha * a(i, l));
         else
-          addRowDouble(isa)(&b(l, 0), &c(i, 0), n, a(i, l));
+          addRowDouble(isa)(&b(l, 0), &c(i, 0), n, alpha * a(i, l));
       }
     return;
   }
@@ -278,6 +295,7 @@ void multiply(evox_ctx *ctx, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
   job.ctx = ctx;
   job.tile = tileOf<T>(isa);
   job.rows = m;
+  job.alpha = alpha;
   int64_t share = (m + 2 * instance->threads - 1) / (2 * instance->threads);
   job.rowsPerTask =
       roundUp(atMost(instance->threads > 1 ? share : kMostRows, kMostRows),
@@ -304,9 +322,17 @@ void multiply(evox_ctx *ctx, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
   evox_rt_free(ctx, job.b);
 }
 
+template void evox::rt::addProduct(evox_ctx *, float, Strided<const float>,
+                                   Strided<const float>, Strided<float>,
+                                   int64_t, int64_t, int64_t);
+template void evox::rt::addProduct(evox_ctx *, double, Strided<const double>,
+                                   Strided<const double>, Strided<double>,
+                                   int64_t, int64_t, int64_t);
+
 template <typename T>
-void multiplyAll(evox_ctx *ctx, evox_view a, evox_view b, const evox_view &out,
-                 bool aTransposed, bool bTransposed) {
+static void multiplyAll(evox_ctx *ctx, evox_view a, evox_view b,
+                        const evox_view &out, bool aTransposed,
+                        bool bTransposed) {
   auto transpose = [](evox_view &view) {
     int32_t i = view.rank - 2;
     std::swap(view.shape[i], view.shape[i + 1]);
@@ -322,14 +348,12 @@ void multiplyAll(evox_ctx *ctx, evox_view a, evox_view b, const evox_view &out,
     auto part = [&](const evox_view &view) {
       return static_cast<T *>(view.data) + (r ? i * view.strides[0] : 0);
     };
-    multiply<T>(ctx, {part(a), a.strides[r], a.strides[r + 1]},
-                {part(b), b.strides[r], b.strides[r + 1]},
-                {part(out), out.strides[r], out.strides[r + 1]}, a.shape[r],
-                a.shape[r + 1], out.shape[r + 1]);
+    addProduct<T>(ctx, T(1), {part(a), a.strides[r], a.strides[r + 1]},
+                  {part(b), b.strides[r], b.strides[r + 1]},
+                  {part(out), out.strides[r], out.strides[r + 1]}, a.shape[r],
+                  a.shape[r + 1], out.shape[r + 1]);
   }
 }
-
-} // namespace
 
 extern "C" void evox_k_matmul(evox_ctx *ctx, const evox_view *a,
                               const evox_view *b, const evox_view *out,

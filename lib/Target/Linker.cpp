@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Runs ld.lld. The library depends on the C library and libm only (and LAPACK
-// where a factorisation is used), so there is no compiler driver to ask: the
-// C library is linked by its file, and no development package is needed.
+// Runs ld.lld. The library depends on the C library and libm only, so there is
+// no compiler driver to ask: the C library is linked by its file, and no
+// development package is needed but for factorisations (liblapack-dev).
 //
 //===----------------------------------------------------------------------===//
 
@@ -112,7 +112,14 @@ Error evox::link(const LinkJob &job) {
                                " was not found on this machine");
     args.push_back(path);
   }
-  if (job.usesLapack) {
+  // Compiled code for shared libraries, as Debian has it, becomes part of the
+  // program; the run-time library has the BLAS for it.
+  if (std::string archive =
+          job.usesLapack ? findSystemLibrary(job.triple, {"liblapack_pic.a"})
+                         : std::string();
+      !archive.empty()) {
+    args.push_back(archive);
+  } else if (job.usesLapack) {
     std::string lapack = findSystemLibrary(
         job.triple, {"liblapack.so.3", "libopenblas.so.0", "liblapack.so"});
     std::string blas = findSystemLibrary(
@@ -120,7 +127,7 @@ Error evox::link(const LinkJob &job) {
     if (lapack.empty() || blas.empty())
       return createStringError(
           "this program uses a matrix factorisation, which needs LAPACK, and "
-          "none was found: install liblapack3 (or OpenBLAS)");
+          "none was found: install liblapack-dev");
     args.push_back(lapack);
     args.push_back(blas);
   }

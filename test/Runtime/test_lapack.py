@@ -192,6 +192,113 @@ def test_lstsq(ours, dtype, batch):
     near(x, torch.full((3, 1), 1 / 3, dtype=dtype))
 
 
+def everything(instance, dtype, n):
+    """All the factorisations of matrices of several blocks; what they give."""
+    generator = torch.Generator().manual_seed(n)
+    x = torch.randn(n, n, dtype=dtype, generator=generator)
+    tall = torch.randn(n, n - 37, dtype=dtype, generator=generator)
+    b = torch.randn(n, n - 5, dtype=dtype, generator=generator)
+    positive = x @ x.mT / n + torch.eye(n, dtype=dtype)
+    found = {}
+
+    def call(name, inputs, outputs, integers=(), numbers=()):
+        outputs = [torch.empty(o, dtype=dtype) if isinstance(o, tuple) else o for o in outputs]
+        instance.kernel(name.split()[0], [*inputs, *outputs], integers, numbers)
+        found[name] = (inputs, outputs)
+
+    def info(kind=torch.int32):
+        return torch.full((), 9, dtype=kind)
+
+    for upper in (0, 1):
+        call(f"cholesky {upper}", [positive], [(n, n), info()], (upper,))
+        call(f"eigh {upper}", [x], [(n,), (n, n), info()], (upper,))
+        for transposed in (0, 1):
+            call(f"solve_triangular {upper}{transposed}", [positive, b], [(n, n - 5)], (upper, transposed, 0))
+    call("qr", [tall], [(n, n - 37), (n - 37, n - 37)])
+    call("svd", [tall], [(n, n - 37), (n - 37,), (n - 37, n - 37), info()])
+    call("svd wide", [tall.mT], [(n - 37, n - 37), (n - 37,), (n - 37, n), info()])
+    call("lu", [x], [(n, n), torch.empty(n, dtype=torch.int32), info()])
+    call("solve", [positive, b], [(n, n - 5), info()])
+    call("lstsq", [tall, b], [(n - 37, n - 5), info(torch.int64)], (), (-1.0,))
+    return found
+
+
+@pytest.mark.parametrize("n", [70, 133, 300])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_several_blocks(ours, dtype, n):
+    """Each factorisation, multiplied out in float64."""
+    found = everything(ours, dtype, n)
+
+    def check(name, error, scale):
+        eps = torch.finfo(dtype).eps
+        assert error.abs().max().item() <= 60 * eps * scale.abs().max().item() * n**0.5, name
+
+    for name, (inputs, outputs) in found.items():
+        a = inputs[0].double()
+        out = [o.double() for o in outputs]
+        kind, _, flags = name.partition(" ")
+        if kind == "cholesky":
+            check(name, (out[0].mT @ out[0] if flags == "1" else out[0] @ out[0].mT) - a, a)
+        elif kind == "eigh":
+            a = a.triu() + a.triu(1).mT if flags == "1" else a.tril() + a.tril(-1).mT
+            check(name, (out[1] * out[0]) @ out[1].mT - a, out[0])
+            check(name, out[1].mT @ out[1] - torch.eye(n), torch.ones(1))
+            assert (out[0].diff() >= 0).all()
+        elif kind == "solve_triangular":
+            half = a.triu() if flags[0] == "1" else a.tril()
+            half = half.mT if flags[1] == "1" else half
+            check(name, half @ out[0] - inputs[1].double(), half.abs() @ out[0].abs())
+        elif kind == "qr":
+            check(name, out[0] @ out[1] - a, a)
+            check(name, out[0].mT @ out[0] - torch.eye(n - 37), torch.ones(1))
+        elif kind == "svd":
+            check(name, (out[0] * out[1]) @ out[2] - a, out[1])
+            check(name, out[0].mT @ out[0] - torch.eye(n - 37), torch.ones(1))
+        elif kind == "lu":
+            p, l, u = torch.lu_unpack(out[0], outputs[1])
+            check(name, p.double() @ l @ u - a, l.abs() @ u.abs())
+            assert torch.equal(outputs[1], torch.linalg.lu_factor(inputs[0]).pivots)
+        elif kind == "solve":
+            check(name, a @ out[0] - inputs[1].double(), a.abs() @ out[0].abs())
+        elif kind == "lstsq":
+            assert outputs[1].item() == n - 37
+            residual = a @ out[0] - inputs[1].double()
+            check(name, a.mT @ residual, (a.abs().mT @ (a.abs() @ out[0].abs())))
+        if kind in ("cholesky", "eigh", "svd", "lu", "solve"):
+            assert outputs[-1].item() == 0, name
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_on_any_processor(dtype):
+    first = None
+    for isa in range(3):
+        found = everything(Instance("evox_runtime_testlib_lapack", isa=isa, seed=1), dtype, 133)
+        first = first or found
+        for name, (_, outputs) in found.items():
+            for a, b in zip(outputs, first[name][1]):
+                assert torch.equal(a, b), f"{name} on instruction set {isa}"
+
+
+def test_not_finite(ours):
+    for value in (float("nan"), float("inf")):
+        a = torch.eye(50)
+        a[20, 10] = a[10, 20] = value
+        (f,), info = empty(a.shape, like=a), torch.zeros((), dtype=torch.int32)
+        ours.kernel("cholesky", [a, f, info], (0,))
+        assert info.item() != 0 or not f.isfinite().all()
+        (x,) = empty(a.shape, like=a)
+        ours.kernel("solve", [a, torch.ones_like(a), x, info])
+        expected = torch.linalg.solve_ex(a, torch.ones_like(a)).result
+        assert torch.equal(x.nan_to_num(7), expected.nan_to_num(7))
+    # As large as can be without an overflow of the norm, as small as can be.
+    for dtype, scale in [(torch.float32, 1e36), (torch.float32, 1e-36), (torch.float64, 1e300), (torch.float64, 1e-290)]:
+        a = torch.randn(30, 4, dtype=dtype) * scale
+        q, r = empty((30, 4), (4, 4), like=a)
+        ours.kernel("qr", [a, q, r])
+        near(q.mT @ q, torch.eye(4, dtype=dtype))
+        near(q @ r / scale, a / scale)
+
+
 def test_wrong_dtype(ours):
     a = torch.zeros(2, 2, dtype=torch.int32)
     with pytest.raises(Failure, match="expected float32 or float64, got int32"):

@@ -6,6 +6,8 @@
 """Products of every kind that the kernel tells apart, against PyTorch's in
 float64, at several numbers of threads."""
 
+import subprocess
+
 import pytest
 import torch
 
@@ -27,6 +29,15 @@ class Batch(torch.nn.Module):
     def forward(self, a, b):
         return torch.bmm(a, b), torch.bmm(a, b.transpose(1, 2).contiguous()
                                           .transpose(1, 2))
+
+
+class Factors(torch.nn.Module):
+    def forward(self, a):
+        positive = a @ a.T
+        w, v = torch.linalg.eigh(positive)
+        q, r = torch.linalg.qr(a)
+        return w, v, q, r, torch.linalg.cholesky(positive), \
+            torch.linalg.solve(positive, a)
 
 
 def check(program, inputs, expected):
@@ -70,3 +81,35 @@ def test_infinities_and_nan_stay_where_they_belong():
     theirs = a @ b
     assert torch.equal(ours.isnan(), theirs.isnan())
     assert torch.equal(ours.nan_to_num(), theirs.nan_to_num())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_factorisations_on_threads(dtype):
+    """Their large products take the instance's threads, and change no bit."""
+    generator = torch.Generator().manual_seed(3)
+    a = torch.randn(300, 300, dtype=dtype, generator=generator)
+    program = evox_mlir.compile(Factors(), methods={"forward": (a,)})
+    first = None
+    for threads in (1, 2, 3, 8):
+        program.set_threads(threads)
+        results = [torch.as_tensor(r).clone() for r in program.forward(a)]
+        first = first or results
+        for ours, same in zip(results, first):
+            assert torch.equal(ours, same)
+    w, v, q, r, l, x = [result.double() for result in first]
+    exact = a.double()
+    eps = torch.finfo(dtype).eps
+    assert ((v * w) @ v.T - exact @ exact.T).abs().max() <= 100 * eps * w.max()
+    assert (q @ r - exact).abs().max() <= 100 * eps * exact.abs().max() * 10
+    assert (l @ l.T - exact @ exact.T).abs().max() <= 100 * eps * w.max()
+
+
+def test_factorisations_need_no_library():
+    a = torch.eye(3)
+    program = evox_mlir.compile(Factors(), methods={"forward": (a,)})
+    text = subprocess.run(["readelf", "-d", program.library.path],
+                          capture_output=True, text=True, check=True).stdout
+    needed = {line.split("[")[1].split(".")[0]
+              for line in text.splitlines() if "NEEDED" in line}
+    assert needed <= {"libc", "libm", "ld-linux-x86-64",
+                      "ld-linux-aarch64"}, needed
