@@ -99,6 +99,7 @@ void evox::buildToLoopsPipeline(OpPassManager &pm,
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createEvoxPrepareLoops());
   func.addPass(createEvoxLowerSums());
+  func.addPass(createEvoxLowerExtremes());
   func.addPass(createEvoxLinalgToLoops());
   func.addPass(createEvoxExpandMath());
   func.addPass(memref::createFoldMemRefAliasOpsPass());

@@ -14,7 +14,9 @@
 namespace evox::rt {
 
 inline Generator &generatorOf(evox_ctx *ctx) {
-  return instanceOf(ctx)->generator;
+  Generator &g = instanceOf(ctx)->generator;
+  g.settle();
+  return g;
 }
 
 inline int64_t atMost(int64_t n, int64_t most) { return n < most ? n : most; }

@@ -154,6 +154,8 @@ void Generator::setSeed(uint64_t newSeed) {
   word = 0;
   fresh = true;
   twister.seed(uint32_t(newSeed));
+  behind = 0;
+  lender = nullptr;
 }
 
 void Generator::philoxBlocks(uint32_t *out, int64_t first,
@@ -265,6 +267,8 @@ bool Generator::setState(const unsigned char *bytes) {
   seed = get64(bytes);
   fresh = unused;
   twister.at = unused ? kBlock : int32_t(next);
+  behind = 0;
+  lender = nullptr;
   for (int i = 0; i < kBlock; ++i)
     twister.state[i] = uint32_t(get64(bytes + 24 + 8 * i));
   hasNormal = valid;

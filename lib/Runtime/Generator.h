@@ -57,6 +57,10 @@ struct Generator {
   bool hasNormal;
   double normal; // the second of the last pair of scalar normal draws
   Mersenne twister;
+  // The words of a draw in parts that `twister` has yet to go past: who makes
+  // the last part knows what comes behind it, so mostly nobody need skip them.
+  int64_t behind;
+  const void *lender;
 
   // --- philox
   uint64_t draw; // the next one's number
@@ -81,6 +85,13 @@ struct Generator {
   void doubles(double *out, int64_t n);
   /// Goes on behind n words of a draw (torch).
   void skip(int64_t n);
+  /// Before anything but a part is drawn, and before the state is looked at.
+  void settle() {
+    if (behind)
+      twister.skip(isa, behind);
+    behind = 0;
+    lender = nullptr;
+  }
   /// How many words are best asked for at once; a multiple of `unit`.
   int64_t ready(int64_t unit) const {
     constexpr int32_t block = Mersenne::kBlock;

@@ -415,6 +415,7 @@ static void step(evox_instance *instance, const evox_entry_desc *entry) {
   instance->entered = code;
   code->fn(contextOf(instance), instance->slots, instance->args,
            instance->results);
+  instance->generator.settle();
   for (int32_t i = 0; i < entry->n_results; ++i)
     if (!instance->results[i].data)
       fail(instance, EVOX_ERROR_PROGRAM,

@@ -39,6 +39,7 @@ extern "C" void evox_k_lanes_begin(evox_ctx *ctx, int64_t same) {
         std::aligned_alloc(alignof(Generator), sizeof(Generator)));
   if (!frame.saved)
     fail(instance, EVOX_ERROR_MEMORY, "out of memory");
+  instance->generator.settle();
   copy(frame.saved, &instance->generator);
   frame.same = same != 0;
   frame.most = frame.saved->draw;

@@ -129,6 +129,7 @@ void checkRange(evox_ctx *ctx, int32_t dtype, double from, double to) {
 /// of its own; without, the tasks come in order and share the first one.
 struct Parts {
   uint64_t draw; // philox's
+  int64_t count;
   bool inOrder;
   alignas(64) Mersenne twisters[1];
 };
@@ -139,7 +140,7 @@ static_assert(sizeof(Parts) == EVOX_DRAW_BYTES(1) &&
 template <typename T>
 void uniformPart(evox_ctx *ctx, Parts *parts, T *out, int64_t n, int64_t task,
                  int64_t first, double from, double to) {
-  const Generator &g = generatorOf(ctx);
+  Generator &g = instanceOf(ctx)->generator;
   if (g.kind == EVOX_RNG_PHILOX) {
     fill(g.isa, out, n, from, to, [&](T *to, int64_t i, int64_t some) {
       drawFrom(g, to, first + i, some, parts->draw);
@@ -150,6 +151,11 @@ void uniformPart(evox_ctx *ctx, Parts *parts, T *out, int64_t n, int64_t task,
   fill(g.isa, out, n, from, to, [&](T *to, int64_t, int64_t some) {
     drawWith(twister, g.isa, to, some);
   });
+  if (g.lender == parts && first + n == parts->count) {
+    g.twister = twister;
+    g.behind = 0;
+    g.lender = nullptr;
+  }
 }
 
 } // namespace
@@ -194,10 +200,17 @@ extern "C" void evox_k_random_uniform_begin(evox_ctx *ctx,
   g.beginDraw();
   if (g.kind != EVOX_RNG_PHILOX) {
     int64_t each = dtype == EVOX_FLOAT64 ? 2 : 1;
-    int64_t step = parts->inOrder ? count : perTask;
-    for (int64_t i = 0, task = 0; i < count; i += step, ++task) {
+    parts->count = count;
+    parts->twisters[0] = g.twister;
+    if (parts->inOrder) {
+      g.fresh &= count == 0;
+      g.behind = each * count;
+      g.lender = parts;
+    }
+    for (int64_t i = 0, task = 0; !parts->inOrder && i < count;
+         i += perTask, ++task) {
       parts->twisters[task] = g.twister;
-      g.skip(each * atMost(step, count - i));
+      g.skip(each * atMost(perTask, count - i));
     }
   }
   g.endDraw();

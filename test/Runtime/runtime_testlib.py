@@ -166,14 +166,18 @@ class Instance:
     def uniform(self, shape, dtype=torch.float32, low=0.0, high=1.0):
         return self._draw("random_uniform", shape, dtype, (), (low, high))
 
-    def uniform_parts(self, n, per_task, sizes, dtype=torch.float32, low=0.0, high=1.0):
-        """The same drawn in parts: each task's in pieces of `sizes`, and where
-        there are threads the tasks in the opposite order."""
-        out = torch.empty(n, dtype=dtype)
-        tasks = -(-n // per_task)
-        room = torch.empty(64 + 2624 * tasks + 64, dtype=torch.uint8)
+    def begin_uniform(self, n, per_task, dtype=torch.float32, low=0.0, high=1.0):
+        room = torch.empty(64 + 2624 * -(-n // per_task) + 64, dtype=torch.uint8)
         room = room[-room.data_ptr() % 64 :]
         self.kernel("random_uniform_begin", [room], (n, per_task, DTYPES[dtype]), (low, high))
+        return room, n, per_task, dtype, low, high
+
+    def finish_uniform(self, begun, sizes=(1000,)):
+        """Each task's elements in pieces of `sizes`, and where there are threads the tasks in
+        the opposite order."""
+        room, n, per_task, dtype, low, high = begun
+        out = torch.empty(n, dtype=dtype)
+        tasks = -(-n // per_task)
         for task in reversed(range(tasks)) if self.threads > 1 else range(tasks):
             first, end = task * per_task, min(n, (task + 1) * per_task)
             for size in itertools.cycle(sizes):

@@ -286,16 +286,23 @@ def test_uniform_in_parts(dtype, threads, rng, isa):
         (9000, 1250, [1250], -32.0, 32.0),
     ]:
         same(
-            parts.uniform_parts(n, per_task, sizes, dtype, low, high),
+            parts.finish_uniform(parts.begin_uniform(n, per_task, dtype, low, high), sizes),
             whole.uniform((n,), dtype, low, high),
         )
         same(parts.get_generator(), whole.get_generator())
         same(parts.normal((20,)), whole.normal((20,)))
+    # Two draws at once, with another behind them.
+    drawn, begun = parts.begin_uniform(3000, 3000), parts.begin_uniform(3000, 3000)
+    later = parts.uniform((7,))
+    same(parts.finish_uniform(drawn), whole.uniform((3000,)))
+    same(parts.finish_uniform(begun), whole.uniform((3000,)))
+    same(later, whole.uniform((7,)))
+    same(parts.get_generator(), whole.get_generator())
 
 
 def test_uniform_in_parts_checks_its_range():
     with pytest.raises(Failure, match="from=1 > to=0"):
-        Instance().uniform_parts(8, 8, [8], low=1.0, high=0.0)
+        Instance().begin_uniform(8, 8, low=1.0, high=0.0)
 
 
 # --- philox -----------------------------------------------------------------

@@ -72,6 +72,22 @@ def EvoxLowerSums : Pass<"evox-lower-sums", "::mlir::func::FuncOp"> {
                         "The size of PyTorch's vectors">];
 }
 
+def EvoxLowerExtremes : Pass<"evox-lower-extremes", "::mlir::func::FuncOp"> {
+  let summary = "argmin and argmax go through vectors";
+  let description = [{
+    A `linalg.generic` on buffers that finds the least or greatest element of
+    the last dimension and where it is, NaN before all others, the first one of
+    several: each lane of a vector finds its own, and the first extreme one of
+    the lanes is the result. It is the same element as before.
+
+    Restrictions: float32 and float64 of static sizes, four vectors or more.
+    Others are left to `evox-linalg-to-loops`.
+  }];
+  let dependentDialects = [
+      "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+      "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 def EvoxLinalgToLoops : Pass<"evox-linalg-to-loops", "::mlir::func::FuncOp"> {
   let summary = "linalg on buffers becomes scf loops that remember what is parallel";
   let description = [{

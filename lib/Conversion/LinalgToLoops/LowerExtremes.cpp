@@ -1,0 +1,218 @@
+//===- LowerExtremes.cpp - Where the least element is, in vectors ---------===//
+//
+// Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// argmin and argmax go from element to element, each waiting for the last one's
+// comparison. Here every lane of a vector goes through its own elements; of the
+// lanes' results the first extreme one is the result, NaN before all.
+//
+//===----------------------------------------------------------------------===//
+
+#include "evox/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace evox {
+#define GEN_PASS_DEF_EVOXLOWEREXTREMES
+#include "evox/Conversion/Passes.h.inc"
+} // namespace evox
+
+using namespace mlir;
+
+namespace {
+
+/// Below so many vectors there is nothing to be won.
+constexpr int64_t kLeastVectors = 4;
+constexpr int64_t kVectorBytes = 64;
+
+struct Extreme {
+  linalg::GenericOp op;
+  arith::CmpFPredicate better; // ult or ugt
+  int64_t size, lanes;
+};
+
+/// The body of argmin: takes the element and its index where it is less, or
+/// NaN, and what was found is not NaN.
+bool matchBody(linalg::GenericOp op, arith::CmpFPredicate &better) {
+  Block &body = op.getRegion().front();
+  auto yield = cast<linalg::YieldOp>(body.getTerminator());
+  if (body.getNumArguments() != 3 || yield.getNumOperands() != 2)
+    return false;
+  Value in = body.getArgument(0), best = body.getArgument(1),
+        index = body.getArgument(2);
+  auto value = yield.getOperand(0).getDefiningOp<arith::SelectOp>();
+  auto place = yield.getOperand(1).getDefiningOp<arith::SelectOp>();
+  if (!value || !place || value.getCondition() != place.getCondition() ||
+      value.getTrueValue() != in || value.getFalseValue() != best ||
+      place.getFalseValue() != index)
+    return false;
+  auto cast = place.getTrueValue().getDefiningOp<arith::IndexCastOp>();
+  auto number = cast ? cast.getIn().getDefiningOp<linalg::IndexOp>() : nullptr;
+  auto both = value.getCondition().getDefiningOp<arith::AndIOp>();
+  if (!number || number.getDim() + 1 != op.getNumLoops() || !both ||
+      llvm::range_size(body.without_terminator()) != 7)
+    return false;
+  auto less = both.getLhs().getDefiningOp<arith::CmpFOp>();
+  auto ordered = both.getRhs().getDefiningOp<arith::CmpFOp>();
+  if (!less || !ordered || less.getLhs() != in || less.getRhs() != best ||
+      ordered.getPredicate() != arith::CmpFPredicate::ORD ||
+      ordered.getLhs() != best || ordered.getRhs() != best)
+    return false;
+  better = less.getPredicate();
+  return better == arith::CmpFPredicate::ULT ||
+         better == arith::CmpFPredicate::UGT;
+}
+
+/// Of the last dimension, whose elements lie one after the other.
+std::optional<Extreme> match(linalg::GenericOp op) {
+  Extreme result{op, {}, 0, 0};
+  unsigned loops = op.getNumLoops();
+  if (!op.hasPureBufferSemantics() || op.getNumDpsInputs() != 1 ||
+      op.getNumDpsInits() != 2 || loops == 0 ||
+      op.getNumReductionLoops() != 1 ||
+      op.getIteratorTypesArray().back() != utils::IteratorType::reduction)
+    return std::nullopt;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto type = dyn_cast<MemRefType>(op.getDpsInputs()[0].getType());
+  AffineMap outer = AffineMap::getMultiDimIdentityMap(loops, op.getContext())
+                        .dropResult(loops - 1);
+  if (!type || !type.hasStaticShape() || !maps[0].isIdentity() ||
+      maps[1] != outer || maps[2] != outer)
+    return std::nullopt;
+  auto [strides, offset] = type.getStridesAndOffset();
+  Type element = type.getElementType();
+  auto index = cast<MemRefType>(op.getDpsInits()[1].getType()).getElementType();
+  if (strides.back() != 1 || !(element.isF32() || element.isF64()) ||
+      !index.isInteger(64) || !matchBody(op, result.better))
+    return std::nullopt;
+  result.size = type.getShape().back();
+  result.lanes = kVectorBytes / (element.getIntOrFloatBitWidth() / 8);
+  if (result.size < kLeastVectors * result.lanes)
+    return std::nullopt;
+  return result;
+}
+
+void lower(const Extreme &extreme) {
+  linalg::GenericOp op = extreme.op;
+  Location loc = op.getLoc();
+  OpBuilder builder(op);
+  Value in = op.getDpsInputs()[0], values = op.getDpsInits()[0],
+        places = op.getDpsInits()[1];
+  auto type = cast<MemRefType>(in.getType());
+  int64_t lanes = extreme.lanes, whole = extreme.size / lanes * lanes;
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, i);
+  };
+  Value zero = index(0), one = index(1);
+
+  SmallVector<Value> at;
+  for (int64_t size : type.getShape().drop_back()) {
+    auto loop = scf::ForOp::create(builder, loc, zero, index(size), one);
+    loop->setAttr(evox::kParallelLoop, builder.getUnitAttr());
+    at.push_back(loop.getInductionVar());
+    builder.setInsertionPointToStart(loop.getBody());
+  }
+  auto element = [&](Value i) {
+    SmallVector<Value> indices(at);
+    indices.push_back(i);
+    return indices;
+  };
+  auto cmp = [&](arith::CmpFPredicate how, Value a, Value b) -> Value {
+    return arith::CmpFOp::create(builder, loc, how, a, b);
+  };
+  auto isBetter = [&](Value x, Value best) -> Value {
+    return arith::AndIOp::create(builder, loc, cmp(extreme.better, x, best),
+                                 cmp(arith::CmpFPredicate::ORD, best, best));
+  };
+  auto select = [&](Value c, Value a, Value b) -> Value {
+    return arith::SelectOp::create(builder, loc, c, a, b);
+  };
+  auto number = [&](Value i) -> Value {
+    return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), i);
+  };
+
+  Value best = memref::LoadOp::create(builder, loc, values, at);
+  Value place = memref::LoadOp::create(builder, loc, places, at);
+  auto valuesType = VectorType::get(lanes, type.getElementType());
+  auto placesType = VectorType::get(lanes, builder.getI64Type());
+  auto spread = [&](VectorType as, Value x) -> Value {
+    return vector::BroadcastOp::create(builder, loc, as, x);
+  };
+  // A lane keeps where its vector starts; where the lane stands comes later.
+  Value none = arith::ConstantIntOp::create(builder, loc, -1, 64);
+  auto vectors = scf::ForOp::create(
+      builder, loc, zero, index(whole), index(lanes),
+      ValueRange{spread(valuesType, best), spread(placesType, none)},
+      [&](OpBuilder &, Location, Value i, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPointToStart(i.getParentBlock());
+        Value x =
+            vector::LoadOp::create(builder, loc, valuesType, in, element(i));
+        Value better = isBetter(x, carried[0]);
+        Value found = select(better, x, carried[0]);
+        Value where = select(better, spread(placesType, number(i)), carried[1]);
+        scf::YieldOp::create(builder, loc, ValueRange{found, where});
+      });
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    Value x =
+        vector::ExtractOp::create(builder, loc, vectors.getResult(0), lane);
+    Value from =
+        vector::ExtractOp::create(builder, loc, vectors.getResult(1), lane);
+    Value took = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                       from, none);
+    Value mine = arith::AddIOp::create(
+        builder, loc, from,
+        arith::ConstantIntOp::create(builder, loc, lane, 64));
+    // As good, and before it?
+    Value same = arith::OrIOp::create(
+        builder, loc, cmp(arith::CmpFPredicate::OEQ, x, best),
+        arith::AndIOp::create(builder, loc,
+                              cmp(arith::CmpFPredicate::UNO, x, x),
+                              cmp(arith::CmpFPredicate::UNO, best, best)));
+    Value before = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, mine, place);
+    Value takes =
+        arith::OrIOp::create(builder, loc, isBetter(x, best),
+                             arith::AndIOp::create(builder, loc, same, before));
+    takes = arith::AndIOp::create(builder, loc, takes, took);
+    best = select(takes, x, best);
+    place = select(takes, mine, place);
+  }
+  auto rest = scf::ForOp::create(
+      builder, loc, index(whole), index(extreme.size), one,
+      ValueRange{best, place},
+      [&](OpBuilder &, Location, Value i, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPointToStart(i.getParentBlock());
+        Value x = memref::LoadOp::create(builder, loc, in, element(i));
+        Value better = isBetter(x, carried[0]);
+        Value found = select(better, x, carried[0]);
+        Value where = select(better, number(i), carried[1]);
+        scf::YieldOp::create(builder, loc, ValueRange{found, where});
+      });
+  memref::StoreOp::create(builder, loc, rest.getResult(0), values, at);
+  memref::StoreOp::create(builder, loc, rest.getResult(1), places, at);
+  op.erase();
+}
+
+struct LowerExtremesPass
+    : evox::impl::EvoxLowerExtremesBase<LowerExtremesPass> {
+  void runOnOperation() override {
+    SmallVector<Extreme> found;
+    getOperation().walk([&](linalg::GenericOp op) {
+      if (std::optional<Extreme> extreme = match(op))
+        found.push_back(*extreme);
+    });
+    for (const Extreme &extreme : found)
+      lower(extreme);
+  }
+};
+
+} // namespace
