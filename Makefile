@@ -18,7 +18,7 @@ help:
 	@echo "make check      every test, and the sanitizers"
 	@echo "make check-fast every test, without the sanitizers"
 	@echo "make conformance  all of PyTorch's operator tests; ARGS=--update for a new table"
-	@echo "make benchmark  timings"
+	@echo "make benchmark  docs/performance.md, on an idle machine; ARGS=--quick for less"
 	@echo "make format     clang-format over the C and C++ sources"
 	@echo "make clean      removes the build folders"
 
@@ -48,8 +48,11 @@ conformance: build
 	@EVOX_TOOLS_DIR=$(CURDIR)/$(BUILD)/bin OMP_NUM_THREADS=1 EVOX_VIEW_CASES=2000 \
 	  $(EVOX_VENV)/bin/python -m pytest -q test/e2e/test_views_hypothesis.py
 
+# Takes some 12 minutes of a machine that does nothing else.
 benchmark: build
-	@$(EVOX_VENV)/bin/python benchmarks/run.py
+	@EVOX_TOOLS_DIR=$(CURDIR)/$(BUILD)/bin \
+	  $(EVOX_VENV)/bin/python benchmarks/run.py --jax $(BUILD)/jax \
+	  --results $(BUILD)/benchmark/results.json $(ARGS)
 
 format:
 	@git ls-files '*.c' '*.h' '*.cpp' | \

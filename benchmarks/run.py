@@ -1,24 +1,26 @@
-# run.py - time per generation, beside TorchScript and hand-written C++
+# run.py - every workload beside its rivals, in one run
 #
 # Part of evox-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""    make benchmark
-    benchmarks/run.py [--only TEXT] [--threads N] [--seconds S] [--large]
-                      [--torch-compile] [--output FILE] [--force]
+"""    make benchmark [ARGS="--only PSO"]
+    benchmarks/run.py [--only TEXT] [--contestants LIST] [--quick]
+                      [--output FILE] [--threads N] [--force]
 
 Every workload runs in rounds, in each of which every contestant has its turn,
 so that what else the machine does hits all of them; the least of the rounds
-counts, the median is shown too. Before it is timed, a compiled program must
-compute what PyTorch does: three generations from the same seed. The machine
-must be idle, which is checked first."""
+counts, the median is shown too. Contestants are processes of their own, see
+contestants.py. Before anything is timed it is checked to compute what EvoX
+does, see prepare.py. The machine must be idle, which is checked first. A
+contestant that fails has a note for it, and the others go on. Writes
+docs/performance.md; a run of some of it prints the page instead, unless
+--output says where it goes."""
 
 import argparse
-import ctypes
-import dataclasses
+import concurrent.futures
+import json
 import os
 import pathlib
-import platform
 import shutil
 import statistics
 import subprocess
@@ -26,411 +28,410 @@ import sys
 import tempfile
 import time
 
-import torch
+import contestants
+import machine
+import report
+import workloads
+from contestants import Failed
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "test" / "e2e"))
-sys.path.insert(0, str(ROOT / "python"))
-
-import evox_cases  # noqa: E402
-from evox_cases import Case  # noqa: E402
-
-ROUNDS = 7
-ALONE = " on one thread"
+ROOT = machine.ROOT
+BEGIN = time.monotonic()
 
 
-@dataclasses.dataclass
-class Workload:
-    name: str
-    case: Case
-    large: bool = False
-    # Generations that are compared; one for what multiplies a last bit.
-    checked: int = 3
+def say(text):
+    print(f"[{time.monotonic() - BEGIN:4.0f} s] {text}", flush=True)
 
 
-WORKLOADS = [
-    Workload("PSO Ackley 100x10", Case("PSO", "Ackley", pop=100, dim=10)),
-    Workload("PSO Ackley 1024x100", Case("PSO", "Ackley", pop=1024, dim=100)),
-    Workload("PSO Ackley 16384x128",
-             Case("PSO", "Ackley", pop=16384, dim=128)),
-    Workload("PSO Ackley 100000x1000",
-             Case("PSO", "Ackley", pop=100_000, dim=1000), large=True),
-    Workload("PSO Sphere 1024x100", Case("PSO", "Sphere", pop=1024, dim=100)),
-    Workload("PSO Ackley 1024x100, float64",
-             Case("PSO", "Ackley", dtype="float64", pop=1024, dim=100)),
-    Workload("DE Ackley 1024x100", Case("DE", "Ackley", pop=1024, dim=100)),
-    Workload("SHADE Ackley 1024x100",
-             Case("SHADE", "Ackley", pop=1024, dim=100)),
-    Workload("OpenES Ackley 4096x1000",
-             Case("OpenES", "Ackley", pop=4096, dim=1000)),
-    Workload("CMA-ES Ackley 64x100",
-             Case("CMAES", "Ackley", pop=64, dim=100), checked=1),
-    Workload("CMA-ES Ackley 1024x512",
-             Case("CMAES", "Ackley", pop=1024, dim=512), checked=1),
-    Workload("NSGA-II DTLZ2 100x12", Case("NSGA2", "DTLZ2", pop=100, dim=12)),
-    Workload("NSGA-II DTLZ2 1000x12",
-             Case("NSGA2", "DTLZ2", pop=1000, dim=12)),
-]
+class Prepare:
+    """The process with prepare.py, started again where it has ended."""
 
+    def __init__(self):
+        self.process = None
 
-def busy_share(seconds=1.0):
-    """The share of the processors' time that went to work."""
-    def read():
-        with open("/proc/stat") as file:
-            times = [int(x) for x in file.readline().split()[1:]]
-        return sum(times), times[3] + times[4]
-
-    total, idle = read()
-    time.sleep(seconds)
-    total2, idle2 = read()
-    return 1 - (idle2 - idle) / max(total2 - total, 1)
-
-
-def processor():
-    try:
-        with open("/proc/cpuinfo") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def timed(function, n):
-    start = time.perf_counter()
-    function(n)
-    return time.perf_counter() - start
-
-
-# --- contestants -------------------------------------------------------------
-
-
-def torchscript(case, threads):
-    workflow = case.build()
-    torch.manual_seed(1)
-    with evox_cases.default_dtype(case.dtype):
-        workflow.init_step()
-    step = workflow.step
-
-    def run(n):
-        torch.set_num_threads(threads)
-        with evox_cases.default_dtype(case.dtype):
-            for _ in range(n):
-                step()
-    return run
-
-
-def torch_compiled(case):
-    """torch.compile of the workflow as it was before it was scripted."""
-    workflow = case.build()
-    torch.manual_seed(1)
-    workflow.init_step()
-    inner = getattr(workflow, "__inner_module__", workflow)
-    step = torch.compile(inner.step)
-
-    def run(n):
-        for _ in range(n):
-            step()
-    return run
-
-
-class Compiled:
-    """A program of evox-compile. `first` is how long it takes from nothing
-    but the library to the state after one generation."""
-
-    def __init__(self, case, threads, rng, options=()):
-        self.program = evox_cases.compile_case(case, rng=rng, options=options)
-        start = time.perf_counter()
-        self.program = self.program.new_instance()
-        self.program.set_threads(threads)
-        self.program.seed(1)
-        self.program.init_step()
-        self.program.step()
-        self.first = time.perf_counter() - start
-
-    def __call__(self, n):
-        self.program.run("step", n)
-
-    def state_bytes(self):
-        return sum(value.numel() * value.element_size()
-                   for name, value in self.program.state_dict().items()
-                   if isinstance(value, torch.Tensor))
-
-
-# Of nearly equal eigenvalues the vectors are open; no two LAPACKs agree.
-EIGENVECTORS = ("algorithm.B", "algorithm.D", "algorithm.C_invsqrt")
-
-
-def check_same(workload):
-    """The compiled program computes what PyTorch does, or AssertionError: each
-    generation from PyTorch's own state before it."""
-    case, tally = workload.case, evox_cases.Tally()
-    workflow = case.build()
-    program = evox_cases.compile_case(case, workflow)
-    program.seed(42)
-    torch.manual_seed(42)
-    with evox_cases.default_dtype(case.dtype):
-        for step in range(workload.checked + 1):
-            entry = "step" if step else "init_step"
-            getattr(workflow, entry)()
-            getattr(program, entry)()
-            ours = evox_cases.whole_state(program)
-            theirs = evox_cases.torch_state(workflow, ours)
-            if case.algorithm == "NSGA2":
-                check_front(ours["algorithm.fit"], theirs["algorithm.fit"])
-            else:
-                for name in ours:
-                    if name not in EIGENVECTORS:
-                        evox_cases.compare(f"{entry} {step}: {name}",
-                                           ours[name], theirs[name], tally)
-            evox_cases.put_state(program, theirs)
-            program.set(evox_cases.GENERATOR, torch.get_rng_state())
-
-
-def check_front(ours, theirs):
-    """The same individuals, but for a few: which of two at the end of a front
-    is the last one is a matter of one bit, and so is their order."""
-    distance = (ours[:, None].double() - theirs[None].double()).abs().amax(2)
-    found = (distance.amin(1) <= 1e-4).double().mean().item()
-    assert found >= 0.95, f"only {found:.0%} of the individuals are PyTorch's"
-
-
-class Reference:
-    """benchmarks/reference/pso.cpp on the same population."""
-
-    library = None
-
-    @classmethod
-    def load(cls, folder):
-        compiler = next((c for c in ("clang++-22", "clang++", "g++")
-                         if shutil.which(c)), None)
-        if compiler is None:
-            return
-        path = pathlib.Path(folder) / "libreference.so"
-        flags = ["-O3", "-march=native", "-ffast-math", "-std=c++17",
-                 "-shared", "-fPIC", "-pthread",
-                 "-mprefer-vector-width=512" if platform.machine() == "x86_64"
-                 else "-funroll-loops"]
-        if "clang" in compiler:
-            flags.append("-fveclib=libmvec")
-        subprocess.run([compiler, *flags,
-                        ROOT / "benchmarks" / "reference" / "pso.cpp",
-                        "-o", path, "-lm"], check=True)
-        cls.library = ctypes.CDLL(str(path))
-        cls.library.pso_open.restype = ctypes.c_void_p
-        cls.library.pso_population.restype = ctypes.c_void_p
-
-    def __init__(self, case, threads, exact):
-        # The state before the first generation, and its draws.
-        workflow = case.build()
-        state = evox_cases.torch_state(workflow, [
-            "algorithm.population", "algorithm.velocity", "algorithm.lb",
-            "algorithm.ub"])
-        self.arrays = [state[f"algorithm.{name}"].contiguous()
-                       for name in ("population", "velocity", "lb", "ub")]
-        pointers = [ctypes.c_void_p(a.data_ptr()) for a in self.arrays]
-        self.shape = (case.pop, case.dim)
-        self.handle = ctypes.c_void_p(self.library.pso_open(
-            ctypes.c_int64(case.pop), ctypes.c_int64(case.dim),
-            int(case.problem == "Ackley"), int(exact), threads,
-            ctypes.c_uint64(1), *pointers))
-
-    def __call__(self, n):
-        self.library.pso_run(self.handle, ctypes.c_int64(n))
-
-    def population(self):
-        address = self.library.pso_population(self.handle)
-        n = self.shape[0] * self.shape[1]
-        values = (ctypes.c_float * n).from_address(address)
-        return torch.tensor(list(values)).reshape(self.shape)
+    def ask(self, **task):
+        if self.process is None or self.process.poll() is not None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore",
+                 machine.HERE / "prepare.py"], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            self.process.stdin.write(json.dumps(task) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            self.process.kill()
+            self.process.wait()
+            return {"error": "the process that checks has ended"}
 
     def close(self):
-        self.library.pso_close(self.handle)
-
-    @classmethod
-    def check(cls):
-        """The one with PyTorch's draws finds PyTorch's population, but for
-        the rounding, which fast math changes."""
-        case = Case("PSO", "Sphere", pop=64, dim=20)
-        reference = cls(case, 2, exact=True)
-        reference(3)
-        workflow = case.build()
-        torch.manual_seed(1)
-        for _ in range(3):
-            workflow.step()
-        theirs = evox_cases.torch_value(workflow, "algorithm.population")
-        ours = reference.population()
-        reference.close()
-        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3), \
-            "the reference in C++ is not EvoX's PSO"
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
 
 
-def has_reference(case):
-    return (Reference.library is not None and case.algorithm == "PSO" and
-            case.dtype == "float32" and case.problem in ("Ackley", "Sphere"))
+class Run:
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.threads = args.threads
+        self.rounds = 3 if args.quick else 7
+        self.seconds = 0.03 if args.quick else 0.1
+        self.patience = 0.0 if args.force else 20.0
+        self.prepare = Prepare()
+        self.compiler = machine.find_compiler()
+        self.programs = machine.build_references(folder / "bin")
+        if "host" not in self.programs:
+            sys.exit("no C compiler: nothing can be timed")
+        self.jax = machine.jax_python(args.jax) \
+            if {"jax", "evosax"} & args.groups else None
+        self.results = {"threads": self.threads, "rounds": self.rounds,
+                        "machine": machine.describe(), "rows": [],
+                        "scaling": [], "versions": versions(self.jax)}
 
+    # --- the compiled programs ---
 
-# --- measuring ---------------------------------------------------------------
-
-
-def measure(contestants, seconds):
-    """{name: (least, median)} of microseconds per generation."""
-    counts, times = {}, {name: [] for name in contestants}
-    for name, run in contestants.items():
-        run(3)  # TorchScript's first ones optimize
-        once = max(timed(run, 1), 1e-9)
-        if once < seconds / 10:
-            once = max(timed(run, 5) / 5, 1e-9)
-        counts[name] = max(1, min(10_000, int(seconds / once)))
-    for _ in range(ROUNDS):
-        for name, run in contestants.items():
-            times[name].append(timed(run, counts[name]) / counts[name])
-    results = {name: (1e6 * min(values), 1e6 * statistics.median(values))
-               for name, values in times.items()}
-    for name in list(results):  # more threads can be slower
-        base = name.removesuffix(ALONE)
-        if name.endswith(ALONE):
-            results[base] = min(results[base], results.pop(name))
-    return results
-
-
-def bandwidth():
-    """GB/s of a sum of two arrays that fit no cache, by one thread."""
-    a = torch.rand(1 << 25)
-    b, c = torch.rand_like(a), torch.empty_like(a)
-    best = min(timed(lambda n: torch.add(a, b, out=c), 1) for _ in range(5))
-    return 3 * a.numel() * 4 / best / 1e9
-
-
-def contestants_of(workload, threads, args):
-    case, found, notes = workload.case, {}, {}
-    several = f"{threads} threads"
-    one = Compiled(case, 1, "torch")
-    notes["state"] = one.state_bytes()
-    notes["first"] = one.first
-    found["1 thread"] = one
-    found[several] = Compiled(case, threads, "torch")
-    found[f"philox, {several}"] = Compiled(case, threads, "philox")
-    found["TorchScript"] = torchscript(case, threads)
-    found["TorchScript" + ALONE] = torchscript(case, 1)
-    if args.torch_compile:
-        try:
-            run = torch_compiled(case)
-            run(2)
-            found["torch.compile"] = run
-        except Exception as error:  # it does not know all of EvoX
-            text = str(error).strip().splitlines() or [type(error).__name__]
-            print(f"  torch.compile: {text[0][:70]}")
-    if has_reference(case):
-        for name, exact in (("C++ MT19937", True), ("C++ xoshiro", False)):
-            found[name] = Reference(case, threads, exact)
-            found[name + ALONE] = Reference(case, 1, exact)
-    return found, notes
-
-
-def run_all(args):
-    threads = args.threads
-    several = f"{threads} threads"
-    torch.set_num_threads(threads)
-    columns = ["1 thread", several, f"philox, {several}", "TorchScript"]
-    if args.torch_compile:
-        columns.append("torch.compile")
-    columns += ["C++ MT19937", "C++ xoshiro"]
-    triad = bandwidth()
-    lines = [
-        "# Performance", "",
-        f"Microseconds per generation: the least of {ROUNDS} rounds, in "
-        "brackets the median. *n threads* is the compiled program with "
-        "PyTorch's own draws, *philox* with the counter-based generator; "
-        "TorchScript is EvoX 1.0.1, the C++ columns are "
-        "`benchmarks/reference/` with fast math, each with the better of one "
-        f"thread and {threads}. "
-        "Each workload was checked to compute what PyTorch does before it was "
-        "timed.", "",
-        f"Machine: {processor()}, {os.cpu_count()} processors, "
-        f"{triad:.1f} GB/s to memory by one thread; PyTorch "
-        f"{torch.__version__}. `make benchmark` writes this page.", "",
-        "| workload | " + " | ".join(columns) +
-        " | TorchScript / ours | scaling | first generation, ms | "
-        "state, GB/s |",
-        "|---" * (len(columns) + 5) + "|",
-    ]
-    for workload in WORKLOADS:
-        if workload.large and not args.large:
-            continue
-        if args.only and args.only.lower() not in workload.name.lower():
-            continue
-        print(workload.name, flush=True)
-        if not workload.large:
+    def compile(self, workload):
+        """{"libraries": {rng: path}, "seconds": ..., "stages": ...}."""
+        found = {"libraries": {}, "seconds": {}}
+        module = self.folder / f"{workload.slug}.pt"
+        answer = self.prepare.ask(do="save", workload=workload.slug,
+                                  to=str(module))
+        if "error" in answer:
+            found["error"] = f"cannot be saved: {answer['error']}"
+            return found
+        for rng in ("torch", "philox"):
+            library = self.folder / f"{workload.slug}-{rng}.so"
+            command = [self.compiler, str(module), "-o", str(library),
+                       f"--rng={rng}", "--name=program", "--stats",
+                       f"--default-dtype={workload.dtype}"]
+            command += [f"--method={entry}" for entry in workload.entries
+                        if entry]
+            start = time.perf_counter()
             try:
-                torch.set_num_threads(1)  # the order of sums depends on it
-                check_same(workload)
-            except AssertionError as error:
-                text = f"{workload.name}: not PyTorch's numbers: {error}"
-                lines.append(f"| {workload.name} | not timed: {error} |")
-                print("  " + text, file=sys.stderr)
+                done = subprocess.run(command, capture_output=True, text=True,
+                                      timeout=180)
+            except subprocess.TimeoutExpired:
+                found["error"] = "evox-compile took more than 180 s"
+                break
+            found["seconds"][rng] = time.perf_counter() - start
+            if done.returncode:
+                text = done.stderr.strip().splitlines() or [""]
+                found["error"] = f"evox-compile fails: {text[-1][:200]}"
+                break
+            found["libraries"][rng] = str(library)
+            found["bytes"] = library.stat().st_size
+            for line in (done.stdout + done.stderr).splitlines():
+                if line.startswith("{\"seconds\""):
+                    stats = json.loads(line)
+                    found["stages"] = stats["seconds"]
+                    found["state"] = stats.get("initial state bytes")
+        module.unlink()
+        return found
+
+    # --- a row ---
+
+    def row(self, workload, compiled):
+        row = {"name": workload.name, "slug": workload.slug, "times": {},
+               "failures": {}, "notes": {}, "first": {}, "memory": {},
+               "alone": workload.first, "large": workload.large,
+               "compile": {k: v for k, v in compiled.items()
+                           if k != "libraries"}}
+        if workload.large and not self.args.force:
+            self.prepare.close()  # what it keeps is memory
+        if "error" in compiled:
+            row["failures"]["ours"] = compiled["error"]
+        mine = [contestants.ours(workload, path, rng, self.threads,
+                                 self.programs["host"])
+                for rng, path in compiled["libraries"].items()]
+        if "cpp" in self.args.groups:
+            mine += contestants.references(workload, self.threads,
+                                           self.programs.get("pso"))
+        if workload.large:
+            self.one_after_the_other(workload, row, mine)
+            return row
+        started = [c for c in mine if self.start(row, c)]
+        try:
+            started += self.start_all(workload, row, compiled)
+            for contestant in list(started):
+                if not self.guard(row, contestant, contestant.settle):
+                    started.remove(contestant)
+            started = [c for c in started if c.name not in row["failures"]]
+            row["busy"] = machine.wait_until_idle(self.patience)
+            self.interleave(row, started)
+            for contestant in started:
+                self.guard(row, contestant, contestant.memory)
+                self.keep(row, contestant)
+        finally:
+            for contestant in started:
+                contestant.close()
+            (self.folder / f"{workload.slug}.npz").unlink(missing_ok=True)
+        return row
+
+    def guard(self, row, contestant, function, *args):
+        """Whether it went well; if not, the row says so."""
+        try:
+            function(*args)
+            return True
+        except (Failed, OSError, ValueError) as error:
+            row["failures"][contestant.name] = str(error)[:300]
+            for turn in contestant.turns:
+                row["times"].pop(turn, None)
+            say(f"  {contestant.name}: {str(error)[:150]}")
+            contestant.close()
+            return False
+
+    def start(self, row, contestant):
+        return self.guard(row, contestant, contestant.start)
+
+    def start_all(self, workload, row, compiled):
+        """Starts those in Python, two at a time but where the time to the
+        first generation is to be told; checks meanwhile."""
+        with concurrent.futures.ThreadPoolExecutor(
+                1 if workload.first else min(2, self.threads)) as pool:
+            check = pool.submit(
+                self.prepare.ask, do="check", workload=workload.slug,
+                libraries=compiled["libraries"], folder=str(self.folder),
+                pso=self.programs.get("pso"))
+            record = self.folder / f"{workload.slug}.npz"
+            others = list(contestants.from_python(
+                workload, self.threads, self.args.groups, self.folder,
+                self.jax, str(record) if workload.jax and
+                workload.kind != "hpo" else None))
+
+            def start(contestant):
+                if contestant.name.startswith("JAX"):
+                    check.result()  # writes the record
+                return self.start(row, contestant)
+
+            started = [c for c, ok in zip(others, pool.map(start, others))
+                       if ok]
+        answer = check.result()
+        problems = answer.get("problems", {})
+        if "error" in answer:
+            problems = {"check": answer["error"]}
+        row["problems"] = problems
+        for what, text in problems.items():
+            say(f"  not EvoX's numbers, {what}: {text[:200]}")
+            # Nothing is timed that is known to be wrong.
+            names = {"torch": "ours torch", "philox": "ours philox",
+                     "C++": "C++", "check": "ours"}.get(what, what)
+            row["failures"][names] = f"not EvoX's numbers: {text}"
+        return started
+
+    def turns(self, row, started):
+        """[(turn, contestant, threads)] of those that are right."""
+        bad = tuple(name for name, text in row["failures"].items()
+                    if text.startswith("not EvoX's"))
+        return [(turn, c, threads) for c in started
+                if not (bad and c.name.startswith(bad))
+                for turn, threads in c.turns.items()]
+
+    def interleave(self, row, started):
+        turns = self.turns(row, started)
+        counts, times = {}, {}
+        for turn, contestant, threads in turns:
+            def calibrate():
+                contestant.run(threads, 2)
+                once = max(contestant.run(threads, 1), 1e-7)
+                if once < self.seconds / 5:
+                    n = max(1, int(self.seconds / 10 / once))
+                    once = max(contestant.run(threads, n) / n, 1e-7)
+                counts[turn] = max(1, min(50_000, int(self.seconds / once)))
+                times[turn] = []
+            self.guard(row, contestant, calibrate)
+        for _ in range(self.rounds):
+            for turn, contestant, threads in turns:
+                if contestant.name in row["failures"]:
+                    continue
+                n = counts[turn]
+
+                def go():
+                    times[turn].append(contestant.run(threads, n) / n)
+                self.guard(row, contestant, go)
+        for turn, contestant, _ in turns:
+            if contestant.name not in row["failures"]:
+                row["times"][turn] = summary(times[turn])
+
+    def one_after_the_other(self, workload, row, mine):
+        """Those of gigabytes, which are not there at the same time."""
+        row["problems"] = {}
+        others = contestants.from_python(
+            workload, self.threads, self.args.groups, self.folder, self.jax,
+            None)
+        row["busy"] = machine.wait_until_idle(self.patience)
+        for contestant in [*mine, *others]:
+            say(f"  {contestant.name}")
+            if not self.start(row, contestant):
                 continue
-            torch.set_num_threads(threads)
-        found, notes = contestants_of(workload, threads, args)
-        results = measure(found, args.seconds)
-        for run in found.values():
-            if isinstance(run, Reference):
-                run.close()
-        cells = []
-        for column in columns:
-            if column not in results:
-                cells.append("")
-                continue
-            least, median = results[column]
-            cells.append(f"{least:,.1f} ({median:,.1f})")
-            print(f"  {column:20} {least:12,.1f} us", flush=True)
-        ours, theirs = results[several][0], results["TorchScript"][0]
-        # Each piece of the state is read and written at least once.
-        moved = 2 * notes["state"] / (ours * 1e3)
-        cells += [f"{theirs / ours:.1f}x",
-                  f"{results['1 thread'][0] / ours:.2f}x",
-                  f"{1e3 * notes['first']:.1f}", f"{moved:.1f}"]
-        lines.append(f"| {workload.name} | " + " | ".join(cells) + " |")
-        print(f"  {'':20} {theirs / ours:12.1f} times TorchScript")
-    return "\n".join(lines) + "\n"
+
+            def go():
+                contestant.settle()
+                times = {turn: [] for turn in contestant.turns}
+                for _ in range(3):
+                    for turn, threads in contestant.turns.items():
+                        times[turn].append(contestant.run(threads, 1))
+                contestant.memory()
+                self.keep(row, contestant)
+                for turn, values in times.items():
+                    row["times"][turn] = summary(values)
+            self.guard(row, contestant, go)
+            contestant.close()
+
+    @staticmethod
+    def keep(row, contestant):
+        if contestant.peak_kb is None:
+            return
+        name = contestant.name
+        row["first"][name] = (contestant.first_ms, contestant.process_ms)
+        row["memory"][name] = (contestant.peak_kb, contestant.idle_kb)
+        if contestant.note:
+            row["notes"][name] = contestant.note
+
+    # --- all of it ---
+
+    def scaling(self, compiled):
+        sizes = workloads.SCALING[:3] if self.args.quick else \
+            workloads.SCALING
+        for pop, dim in sizes:
+            workload = workloads.pso(pop, dim)
+            known = next((row for row in self.results["rows"]
+                          if row["slug"] == workload.slug), None)
+            found = compiled.get(workload.slug) or self.compile(workload)
+            entry = {"pop": pop, "dim": dim, "times": {},
+                     "compile": {k: v for k, v in found.items()
+                                 if k != "libraries"}}
+            if known:
+                entry["times"] = known["times"]
+            else:
+                row = {"failures": {}, "times": {}}
+                mine = [contestants.ours(workload, path, rng, self.threads,
+                                         self.programs["host"])
+                        for rng, path in found["libraries"].items()]
+                mine = [c for c in mine if self.start(row, c)]
+                self.interleave(row, mine)
+                for contestant in mine:
+                    contestant.close()
+                entry["times"] = row["times"]
+            self.results["scaling"].append(entry)
+            say(f"scaling: {pop} × {dim}")
+
+    def everything(self):
+        args = self.args
+        if "machine" in self.programs:
+            self.results["ceilings"] = machine.ceilings(
+                self.programs["machine"], self.threads)
+        chosen = [w for w in workloads.WORKLOADS
+                  if (not args.only or args.only.lower() in w.slug or
+                      args.only.lower() in w.name.lower().replace("×", "x"))
+                  and not (args.quick and w.large)]
+        compiled = {}
+        for workload in chosen:
+            compiled[workload.slug] = self.compile(workload)
+            taken = compiled[workload.slug]["seconds"].get("torch", 0)
+            say(f"compiled {workload.name} in {taken:.2f} s"
+                f"{': ' if 'error' in compiled[workload.slug] else ''}"
+                f"{compiled[workload.slug].get('error', '')}")
+        for number, workload in enumerate(chosen, 1):
+            say(f"{number} of {len(chosen)}: {workload.name}")
+            row = self.row(workload, compiled[workload.slug])
+            self.results["rows"].append(row)
+            self.write_results()
+            for name, (least, _) in row["times"].items():
+                print(f"{'':12}{name:28}{1e6 * least:14,.1f} us", flush=True)
+        if not args.only:
+            self.scaling(compiled)
+        self.prepare.close()
+        self.results["took"] = time.monotonic() - BEGIN
+        self.write_results()
+
+    def write_results(self):
+        """For who wants the figures, and where the run is cut off."""
+        path = pathlib.Path(self.args.results)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.results, indent=1))
 
 
-def main():
+def summary(seconds):
+    return [min(seconds), statistics.median(seconds)]
+
+
+def versions(jax_python):
+    from importlib import metadata
+
+    found = {name: metadata.version(name) for name in ("torch", "evox")}
+    if jax_python:
+        code = ("from importlib.metadata import version as v\n"
+                "print(v('jax'), v('evosax'))")
+        done = subprocess.run([jax_python, "-c", code], capture_output=True,
+                              text=True)
+        found |= dict(zip(("jax", "evosax"), done.stdout.split()))
+    return found
+
+
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", help="workloads whose name contains this")
+    parser.add_argument("--contestants", default=",".join(contestants.GROUPS),
+                        help="besides ours, some of "
+                        + ",".join(contestants.GROUPS) + "; - for none")
+    parser.add_argument("--quick", action="store_true",
+                        help="fewer and shorter rounds, nothing large, no "
+                        "torch.compile")
     parser.add_argument("--threads", type=int,
                         default=min(os.cpu_count() or 1, 2))
-    parser.add_argument("--seconds", type=float, default=0.15,
-                        help="for one contestant in one round")
-    parser.add_argument("--large", action="store_true",
-                        help="also what takes gigabytes and minutes")
-    parser.add_argument("--torch-compile", action="store_true",
-                        help="also torch.compile, minutes of compilation")
-    parser.add_argument("--output", default=str(ROOT / "docs" /
-                                                "performance.md"))
+    parser.add_argument("--output", help="where the page goes")
+    parser.add_argument("--results", default=str(
+        ROOT / "build" / "benchmark" / "results.json"),
+        help="where the figures go, as JSON")
+    parser.add_argument("--page-of", metavar="FILE",
+                        help="only write the page of these figures")
+    parser.add_argument("--jax", type=pathlib.Path, default=ROOT / "build" /
+                        "jax", help="the environment with JAX")
     parser.add_argument("--force", action="store_true",
                         help="even where the machine is busy")
     args = parser.parse_args()
-    busy = busy_share()
-    if busy > 0.1 and not args.force:
-        sys.exit(f"the machine is busy ({busy:.0%}): timings would say "
-                 "nothing; --force runs them all the same")
-    with tempfile.TemporaryDirectory() as folder:
+    args.groups = set(args.contestants.split(",")) - {"-", ""}
+    unknown = args.groups - set(contestants.GROUPS)
+    if unknown:
+        parser.error(f"unknown contestants: {', '.join(sorted(unknown))}")
+    if args.quick:
+        args.groups -= {"compile"}
+    return args
+
+
+def main():
+    args = arguments()
+    if args.page_of:
+        results = json.loads(pathlib.Path(args.page_of).read_text())
+    else:
+        busy = machine.busy_share()
+        if busy > 0.1 and not args.force:
+            sys.exit(f"the machine is busy ({busy:.0%}): timings would say "
+                     "nothing; --force runs them all the same")
+        base = pathlib.Path(args.results).parent
+        base.mkdir(parents=True, exist_ok=True)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=base))
+        run = None
         try:
-            Reference.load(folder)
-            if Reference.library is not None:
-                torch.set_num_threads(1)
-                Reference.check()
-        except subprocess.CalledProcessError:
-            print("the reference in C++ does not compile", file=sys.stderr)
-        text = run_all(args)
-    if args.only:
-        print(text)
-        return
-    pathlib.Path(args.output).write_text(text)
-    print(f"written to {args.output}")
+            run = Run(args, folder)
+            run.everything()
+            results = run.results
+        finally:
+            if run is not None:
+                run.prepare.close()
+            shutil.rmtree(folder, ignore_errors=True)
+    page = report.page(results)
+    whole = not (args.only or args.quick or
+                 args.groups != set(contestants.GROUPS))
+    output = args.output
+    if not output and (whole or args.page_of):
+        output = ROOT / "docs" / "performance.md"
+    if output:
+        pathlib.Path(output).write_text(page)
+        say(f"written to {output}")
+    else:
+        print(page)
 
 
 if __name__ == "__main__":

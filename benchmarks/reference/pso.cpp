@@ -7,233 +7,233 @@
 //===----------------------------------------------------------------------===//
 //
 // What a generation of EvoX's PSO costs where somebody writes it for the
-// machine: one pass over the rows, threads, the compiler's fast math. With
-// MT19937 the draws are PyTorch's; xoshiro128+ is what one would take with
-// no such wish. Compiled by run.py.
+// machine: one pass over the rows that draws, moves, evaluates and keeps the
+// best, threads, the compiler's fast math. With MT19937 the draws are
+// PyTorch's; Philox's are those of the compiled programs; xoshiro128+ is what
+// one would take with no such wish.
+//
+// usage: pso N DIM SWARMS ackley|sphere float32|float64 GENERATOR THREADS SEED
+//            STATE
+// STATE is a file of positions and velocities, or `-`: drawn.
 //
 //===----------------------------------------------------------------------===//
 
-#include <algorithm>
-#include <atomic>
+#include "common.h"
+
 #include <cmath>
-#include <cstdint>
-#include <cstring>
 #include <limits>
-#include <thread>
-#include <vector>
 
 namespace {
 
-/// PyTorch's generator, a block at a time so that loops are vectorized.
-struct Mersenne {
-  uint32_t s[624], t[624];
-  int at = 624;
-  explicit Mersenne(uint32_t seed) {
-    s[0] = seed;
-    for (uint32_t j = 1; j < 624; ++j)
-      s[j] = 1812433253u * (s[j - 1] ^ (s[j - 1] >> 30)) + j;
-  }
-  static uint32_t twist(uint32_t u, uint32_t v) {
-    return (((u & 0x80000000u) | (v & 0x7fffffffu)) >> 1) ^
-           (0x9908b0dfu & (0u - (v & 1)));
-  }
-  void refill() {
-#pragma clang loop vectorize(assume_safety)
-    for (int i = 0; i < 227; ++i)
-      s[i] = s[i + 397] ^ twist(s[i], s[i + 1]);
-#pragma clang loop vectorize(assume_safety)
-    for (int i = 227; i < 454; ++i)
-      s[i] = s[i - 227] ^ twist(s[i], s[i + 1]);
-#pragma clang loop vectorize(assume_safety)
-    for (int i = 454; i < 623; ++i)
-      s[i] = s[i - 227] ^ twist(s[i], s[i + 1]);
-    s[623] = s[396] ^ twist(s[623], s[0]);
-    for (int i = 0; i < 624; ++i) {
-      uint32_t y = s[i];
-      y ^= y >> 11;
-      y ^= (y << 7) & 0x9d2c5680u;
-      y ^= (y << 15) & 0xefc60000u;
-      t[i] = y ^ (y >> 18);
-    }
-    at = 0;
-  }
-  void fill(float *out, int64_t n) {
-    for (int64_t i = 0; i < n;) {
-      if (at == 624)
-        refill();
-      int64_t some = std::min<int64_t>(624 - at, n - i);
-      for (int64_t j = 0; j < some; ++j)
-        out[i + j] = float(int32_t(t[at + j] & 0xffffff)) * 0x1p-24f;
-      at += int(some);
-      i += some;
-    }
-  }
-};
+enum class Kind { Mersenne, Xoshiro, Philox };
 
-/// Sixteen of them, one per lane.
-struct Xoshiro {
-  alignas(64) uint32_t s[4][16];
-  explicit Xoshiro(uint64_t seed) {
-    for (auto &row : s)
-      for (uint32_t &word : row) {
-        uint64_t z = (seed += 0x9e3779b97f4a7c15u);
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        word = uint32_t(z >> 32);
+template <typename T> class Swarms {
+public:
+  Swarms(int64_t n, int64_t d, int64_t swarms, bool ackley, Kind kind,
+         int threads, uint64_t seed, const char *state)
+      : n(n), d(d), swarms(swarms), ackley(ackley), kind(kind),
+        workers(threads), mersenne(seed), philox{seed},
+        partial(size_t(threads * swarms)) {
+    int64_t all = swarms * n * d;
+    // Untouched until the threads that will use them write them.
+    for (auto *array : {&x, &v, &p})
+      array->reset(new T[size_t(all)]);
+    best.assign(size_t(swarms * n), std::numeric_limits<T>::max());
+    lb.assign(size_t(d), T(-32));
+    ub.assign(size_t(d), T(32));
+    global.resize(size_t(swarms * d));
+    globalBest.assign(size_t(swarms), std::numeric_limits<T>::max());
+    for (int t = 0; t < threads; ++t)
+      xoshiro.emplace_back(seed + uint64_t(t));
+    own.assign(size_t(threads),
+               std::vector<uint32_t>(size_t(2 * (d * kWords + 32))));
+    if (kind == Kind::Mersenne)
+      for (auto *array : {&r1, &r2})
+        array->reset(new uint32_t[size_t(all) * kWords]);
+    workers.wake();
+    if (std::strcmp(state, "-")) {
+      FILE *file = std::fopen(state, "rb");
+      if (!file ||
+          std::fread(x.get(), sizeof(T), size_t(all), file) != size_t(all) ||
+          std::fread(v.get(), sizeof(T), size_t(all), file) != size_t(all)) {
+        std::fprintf(stderr, "%s: cannot read the state\n", state);
+        std::exit(1);
       }
+      std::fclose(file);
+    } else {
+      rows([&](int t, int64_t i) {
+        std::vector<uint32_t> w(size_t(d * kWords + 16));
+        for (T *to : {&x[i * d], &v[i * d]}) {
+          xoshiro[size_t(t)].fill(w.data(), d * kWords);
+          for (int64_t j = 0; j < d; ++j)
+            to[j] = T(64) * unit(w.data(), j, T()) - T(32);
+        }
+      });
+    }
+    rows([&](int t, int64_t i) { evaluate(t, i); });
+    workers.rest();
   }
-  void fill(float *out, int64_t n) { // n rounded up to 16
-    for (int64_t i = 0; i < n; i += 16)
-      for (int k = 0; k < 16; ++k) {
-        uint32_t r = s[0][k] + s[3][k], t = s[1][k] << 9;
-        s[2][k] ^= s[0][k];
-        s[3][k] ^= s[1][k];
-        s[1][k] ^= s[2][k];
-        s[0][k] ^= s[3][k];
-        s[2][k] ^= t;
-        s[3][k] = (s[3][k] << 11) | (s[3][k] >> 21);
-        out[i + k] = float(int32_t(r >> 8)) * 0x1p-24f;
-      }
+
+  void run(int64_t times) {
+    workers.wake();
+    while (times-- > 0)
+      step();
+    workers.rest();
   }
-};
 
-struct Swarm {
-  int64_t n, d;
-  bool ackley, exact;
-  int threads;
-  std::vector<float> x, v, best, fitness, bestFitness, lb, ub, global;
-  std::vector<float> r1, r2; // of the exact generator
-  float globalFitness = std::numeric_limits<float>::max();
-  float w = 0.6f, phiP = 2.5f, phiG = 0.8f;
-  Mersenne mersenne{0};
-  std::vector<Xoshiro> xoshiro;
+  void dump(const char *path) const {
+    if (FILE *file = std::fopen(path, "wb")) {
+      std::fwrite(x.get(), sizeof(T), size_t(swarms * n * d), file);
+      std::fclose(file);
+    }
+  }
 
-  float evaluate(const float *row) const {
-    float squares = 0, cosines = 0;
+private:
+  static constexpr int64_t kWords = sizeof(T) / 4; // of a draw
+  struct alignas(64) Least {
+    T value;
+    int64_t row;
+  };
+
+  /// body(thread, row) for all rows, the threads' shares in one piece each.
+  template <typename F> void rows(F &&body) {
+    workers.together([&](int t) {
+      for (int64_t s = 0; s < swarms; ++s)
+        least(t, s) = {std::numeric_limits<T>::max(), 0};
+      int64_t all = swarms * n;
+      for (int64_t i = all * t / workers.count,
+                   end = all * (t + 1) / workers.count;
+           i < end; ++i)
+        body(t, i);
+    });
+  }
+
+  Least &least(int t, int64_t s) { return partial[size_t(t * swarms + s)]; }
+
+  T fitness(const T *row) const {
+    T squares = 0, cosines = 0;
     for (int64_t j = 0; j < d; ++j)
       squares += row[j] * row[j];
     if (!ackley)
       return squares;
     for (int64_t j = 0; j < d; ++j)
-      cosines += std::cos(6.2831853f * row[j]);
-    return -20.0f * std::exp(-0.2f * std::sqrt(squares / float(d))) -
-           std::exp(cosines / float(d)) + 20.0f + 2.7182818f;
+      cosines += std::cos(T(6.283185307179586) * row[j]);
+    return T(-20) * std::exp(T(-0.2) * std::sqrt(squares / T(d))) -
+           std::exp(cosines / T(d)) + T(20) + T(2.718281828459045);
   }
 
-  void evaluateRows(int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      const float *row = &x[i * d];
-      fitness[i] = evaluate(row);
-      if (bestFitness[i] > fitness[i]) {
-        bestFitness[i] = fitness[i];
-        std::memcpy(&best[i * d], row, size_t(d) * 4);
-      }
+  void evaluate(int t, int64_t i) {
+    T f = fitness(&x[i * d]);
+    if (best[size_t(i)] > f) {
+      best[size_t(i)] = f;
+      std::memcpy(&p[i * d], &x[i * d], size_t(d) * sizeof(T));
     }
-  }
-
-  void moveRows(int64_t from, int64_t to, int thread) {
-    std::vector<float> own(size_t(2 * (d + 16)));
-    for (int64_t i = from; i < to; ++i) {
-      const float *__restrict rg = &r1[exact ? i * d : 0];
-      const float *__restrict rp = &r2[exact ? i * d : 0];
-      if (!exact) {
-        xoshiro[size_t(thread)].fill(own.data(), d);
-        xoshiro[size_t(thread)].fill(own.data() + d + 15, d);
-        rg = own.data();
-        rp = own.data() + d + 15;
-      }
-      float *__restrict xs = &x[i * d], *__restrict vs = &v[i * d];
-      const float *__restrict ps = &best[i * d], *__restrict gs = global.data();
-      const float *__restrict low = lb.data(), *__restrict high = ub.data();
-      for (int64_t j = 0; j < d; ++j) {
-        float u = w * vs[j] + phiP * rp[j] * (ps[j] - xs[j]) +
-                  phiG * rg[j] * (gs[j] - xs[j]);
-        float y = xs[j] + u;
-        xs[j] = std::min(std::max(y, low[j]), high[j]);
-        vs[j] = std::min(std::max(u, low[j]), high[j]);
-      }
-    }
-  }
-
-  // The workers spin: a generation takes microseconds.
-  std::vector<std::thread> workers;
-  std::atomic<int> phase{0}, done{0};
-  std::atomic<bool> stop{false};
-  int job = 0;
-  void part(int what, int t) {
-    int64_t from = n * t / threads, to = n * (t + 1) / threads;
-    what ? moveRows(from, to, t) : evaluateRows(from, to);
-  }
-  void together(int what) {
-    job = what;
-    done = 0;
-    ++phase;
-    part(what, 0);
-    while (done.load(std::memory_order_acquire) < threads - 1) {
-    }
-  }
-  void work(int t) {
-    for (int seen = 0;;) {
-      while (phase.load(std::memory_order_acquire) == seen)
-        if (stop)
-          return;
-      ++seen;
-      part(job, t);
-      done.fetch_add(1, std::memory_order_release);
-    }
+    Least &l = least(t, i / n);
+    if (f < l.value)
+      l = {f, i};
   }
 
   void step() {
-    together(0);
-    int64_t least = std::min_element(fitness.begin(), fitness.end()) -
-                    fitness.begin();
-    if (fitness[size_t(least)] < globalFitness) {
-      globalFitness = fitness[size_t(least)];
-      std::memcpy(global.data(), &x[least * d], size_t(d) * 4);
+    // The last pass has evaluated: the best of each swarm.
+    for (int64_t s = 0; s < swarms; ++s)
+      for (int t = 0; t < workers.count; ++t)
+        if (least(t, s).value < globalBest[size_t(s)]) {
+          globalBest[size_t(s)] = least(t, s).value;
+          std::memcpy(&global[size_t(s * d)], &x[least(t, s).row * d],
+                      size_t(d) * sizeof(T));
+        }
+    if (kind == Kind::Mersenne) {
+      mersenne.fill(r1.get(), swarms * n * d * kWords);
+      mersenne.fill(r2.get(), swarms * n * d * kWords);
     }
-    if (exact) {
-      mersenne.fill(r1.data(), n * d);
-      mersenne.fill(r2.data(), n * d);
-    }
-    together(1);
+    move();
+    draws += 2;
   }
+
+  void move() {
+    int64_t room = d * kWords + 32;
+    rows([&](int t, int64_t i) {
+      const uint32_t *wg, *wp;
+      int64_t first = i * d * kWords;
+      if (kind == Kind::Mersenne) {
+        wg = &r1[first];
+        wp = &r2[first];
+      } else {
+        uint32_t *g = own[size_t(t)].data(), *q = g + room;
+        wg = g;
+        wp = q;
+        if (kind == Kind::Xoshiro) {
+          xoshiro[size_t(t)].fill(g, d * kWords);
+          xoshiro[size_t(t)].fill(q, d * kWords);
+        } else {
+          int64_t skip = first % 4;
+          philox.fill(g, first - skip, d * kWords + skip, draws);
+          philox.fill(q, first - skip, d * kWords + skip, draws + 1);
+          wg += skip;
+          wp += skip;
+        }
+      }
+      moveRow(i, wg, wp);
+      evaluate(t, i);
+    });
+  }
+
+  void moveRow(int64_t i, const uint32_t *__restrict wg,
+               const uint32_t *__restrict wp) {
+    const T w = T(0.6), phiP = T(2.5), phiG = T(0.8);
+    T *__restrict xs = &x[i * d], *__restrict vs = &v[i * d];
+    const T *__restrict ps = &p[i * d];
+    const T *__restrict gs = &global[size_t(i / n * d)];
+    const T *__restrict low = lb.data(), *__restrict high = ub.data();
+    for (int64_t j = 0; j < d; ++j) {
+      T u = w * vs[j] + phiP * unit(wp, j, T()) * (ps[j] - xs[j]) +
+            phiG * unit(wg, j, T()) * (gs[j] - xs[j]);
+      T y = xs[j] + u;
+      xs[j] = std::min(std::max(y, low[j]), high[j]);
+      vs[j] = std::min(std::max(u, low[j]), high[j]);
+    }
+  }
+
+  int64_t n, d, swarms;
+  bool ackley;
+  Kind kind;
+  Workers workers;
+  Mersenne mersenne;
+  Philox philox;
+  std::vector<Xoshiro> xoshiro;
+  std::vector<Least> partial;
+  std::vector<std::vector<uint32_t>> own; // draws of a row, of each thread
+  uint64_t draws = 0;
+  std::unique_ptr<T[]> x, v, p;
+  std::unique_ptr<uint32_t[]> r1, r2;
+  std::vector<T> best, lb, ub, global, globalBest;
 };
+
+template <typename T> int serveSwarms(double start, long idle, char **argv) {
+  Kind kind = !std::strcmp(argv[6], "mt19937")   ? Kind::Mersenne
+              : !std::strcmp(argv[6], "xoshiro") ? Kind::Xoshiro
+                                                 : Kind::Philox;
+  Swarms<T> swarms(std::atoll(argv[1]), std::atoll(argv[2]),
+                   std::atoll(argv[3]), !std::strcmp(argv[4], "ackley"), kind,
+                   std::atoi(argv[7]), std::strtoull(argv[8], nullptr, 10),
+                   argv[9]);
+  swarms.run(1);
+  return serve(
+      start, idle, [&](int64_t n) { swarms.run(n); },
+      [&](const char *path) { swarms.dump(path); });
+}
 
 } // namespace
 
-extern "C" {
-Swarm *pso_open(int64_t n, int64_t d, int ackley, int exact, int threads,
-                uint64_t seed, const float *x, const float *v, const float *lb,
-                const float *ub) {
-  auto *s = new Swarm();
-  s->n = n, s->d = d, s->ackley = ackley, s->exact = exact;
-  s->threads = threads;
-  s->x.assign(x, x + n * d);
-  s->v.assign(v, v + n * d);
-  s->best = s->x;
-  s->fitness.resize(size_t(n));
-  s->bestFitness.assign(size_t(n), std::numeric_limits<float>::max());
-  s->lb.assign(lb, lb + d);
-  s->ub.assign(ub, ub + d);
-  s->global.assign(x, x + d);
-  s->r1.resize(exact ? size_t(n * d) : 1);
-  s->r2.resize(exact ? size_t(n * d) : 1);
-  s->mersenne = Mersenne(uint32_t(seed));
-  for (int t = 0; t < threads; ++t)
-    s->xoshiro.emplace_back(seed + uint64_t(t));
-  for (int t = 1; t < threads; ++t)
-    s->workers.emplace_back(&Swarm::work, s, t);
-  return s;
-}
-void pso_run(Swarm *s, int64_t times) {
-  while (times-- > 0)
-    s->step();
-}
-const float *pso_population(Swarm *s) { return s->x.data(); }
-void pso_close(Swarm *s) {
-  s->stop = true;
-  for (std::thread &t : s->workers)
-    t.join();
-  delete s;
-}
+int main(int argc, char **argv) {
+  double start = now();
+  long idle = memoryKb("VmRSS");
+  if (argc != 10) {
+    std::fprintf(stderr, "usage: pso N DIM SWARMS ackley|sphere "
+                         "float32|float64 GENERATOR THREADS SEED STATE\n");
+    return 2;
+  }
+  return std::strcmp(argv[5], "float64")
+             ? serveSwarms<float>(start, idle, argv)
+             : serveSwarms<double>(start, idle, argv);
 }
