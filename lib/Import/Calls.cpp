@@ -30,8 +30,6 @@ using namespace evox::import;
 // The interpreter's part
 //===----------------------------------------------------------------------===//
 
-static constexpr StringLiteral kNumber = "call", kEnd = "end";
-
 /// The SSA values that a Python value consists of.
 void Interpreter::valuesOf(const Py &v, SmallVectorImpl<mlir::Value> &values) {
   switch (v.kind) {
@@ -76,14 +74,26 @@ Operation *Interpreter::placeholder(size_t number, bool isEnd, const StateNow &s
   llvm::append_range(operands, state.values);
   auto name = FlatSymbolRefAttr::get(b.getContext(), keptCalls[number].name);
   auto op = CallOp::create(b, TypeRange(), name, operands, ArrayAttr(), ArrayAttr());
-  op->setAttr(kNumber, b.getI64IntegerAttr(number));
+  op->setAttr(kCallNumber, b.getI64IntegerAttr(number));
   if (isEnd)
-    op->setAttr(kEnd, b.getUnitAttr());
+    op->setAttr(kCallEnd, b.getUnitAttr());
   return op;
 }
 
+std::optional<int> Interpreter::stateNumber(OpOperand &use) const {
+  int64_t number = keptNumber(use.getOwner());
+  if (number < 0)
+    return std::nullopt;
+  const KeptCall &call = keptCalls[number];
+  bool isEnd = use.getOwner()->hasAttr(kCallEnd);
+  size_t first = isEnd ? call.results : call.arguments;
+  if (use.getOperandNumber() < first)
+    return std::nullopt;
+  return (isEnd ? call.after : call.before)[use.getOperandNumber() - first];
+}
+
 Py Interpreter::callKept(const std::string &path, script::Function &fn, std::vector<Py> args) {
-  if (inPrelude || !stateNow)
+  if (inPrelude || options.inlineCalls)
     return callFunction(fn, std::move(args));
   size_t number = keptCalls.size();
   KeptCall call;
@@ -163,10 +173,11 @@ private:
   std::string nameIn(Scope *scope, StringRef name);
 
   void run(FuncOp entry);
-  void run(Block &block, bool mayStore);
-  void begin(CallOp op, bool mayStore);
-  void outline(CallOp end, bool mayStore);
-  void flush(CallOp op, size_t first, ArrayRef<int> numbers, bool mayStore,
+  void run(Block &block);
+  void runRegions(Operation *op);
+  void begin(CallOp op);
+  void outline(CallOp end);
+  void flush(CallOp op, size_t first, ArrayRef<int> numbers,
              llvm::function_ref<bool(unsigned, mlir::Value)> isWanted);
   Crossing crossing(Interpreter::KeptCall &call, Pair pair);
   bool isWeak(OpOperand &use);
@@ -301,10 +312,6 @@ void Outliner::run() {
     run(func);
 }
 
-static IntegerAttr numberOf(Operation *op) {
-  return isa<CallOp>(op) ? op->getAttrOfType<IntegerAttr>(kNumber) : IntegerAttr();
-}
-
 void Outliner::run(FuncOp func) {
   entry = func;
   pairs.clear();
@@ -313,13 +320,13 @@ void Outliner::run(FuncOp func) {
   writable.clear();
   SmallVector<CallOp> all;
   func.walk([&](CallOp op) {
-    auto &[begin, end] = pairs[numberOf(op).getInt()];
-    (op->hasAttr(kEnd) ? end : begin) = op;
+    auto &[begin, end] = pairs[keptNumber(op)];
+    (op->hasAttr(kCallEnd) ? end : begin) = op;
     all.push_back(op);
   });
   // What a walk left that was given up.
   for (CallOp op : all) {
-    auto found = pairs.find(numberOf(op).getInt());
+    auto found = pairs.find(keptNumber(op));
     auto [begin, end] = found->second;
     if (begin && end && begin->getBlock() == end->getBlock())
       continue;
@@ -329,48 +336,77 @@ void Outliner::run(FuncOp func) {
       found->second.end = {};
     op.erase();
   }
-  Block &block = func.getBody().front();
-  for (StoreOp store : block.getOps<StoreOp>())
-    writable.insert(store.getSlot());
-  run(block, /*mayStore=*/true);
-  eraseDead(block);
+  carryInSlots(func, in, slots, [&](Attribute symbol) { return slotOf(symbol); });
+  run(func.getBody().front());
+  eraseDead(func.getBody().front());
 }
 
 void import::eraseDead(Block &block) {
+  block.walk([](LoadOp load) {
+    if (load.use_empty())
+      load.erase();
+  });
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (isOpTriviallyDead(&op))
       op.erase();
 }
 
-/// In regions nothing is stored: a loop or branch would have to carry on both
-/// the slot and the value.
-void Outliner::run(Block &block, bool mayStore) {
+void Outliner::run(Block &block) {
+  // What a block stores at its end it may store before.
+  llvm::DenseSet<Attribute> outer = std::move(writable);
+  writable.clear();
+  for (StoreOp store : block.getOps<StoreOp>())
+    writable.insert(store.getSlot());
   for (Operation &op : llvm::make_early_inc_range(block)) {
     if (auto call = dyn_cast<CallOp>(op)) {
-      if (call->hasAttr(kEnd))
-        outline(call, mayStore);
+      if (call->hasAttr(kCallEnd))
+        outline(call);
       else
-        begin(call, mayStore);
+        begin(call);
     } else if (auto load = dyn_cast<LoadOp>(op)) {
-      content.insert({load.getSlot(), load.getValue()});
+      mlir::Value &now = content[load.getSlot()];
+      if (now && now.getType() == load.getType()) {
+        load.replaceAllUsesWith(now);
+        load.erase();
+      } else {
+        now = load;
+      }
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       if (content.lookup(store.getSlot()) == store.getValue())
         store.erase();
       else
         content[store.getSlot()] = store.getValue();
-    } else {
-      for (Region &region : op.getRegions())
-        for (Block &nested : region)
-          run(nested, /*mayStore=*/false);
+    } else if (op.getNumRegions()) {
+      runRegions(&op);
     }
   }
+  writable = std::move(outer);
+}
+
+void Outliner::runRegions(Operation *op) {
+  // What a slot that is stored in there holds is not known at the start of a
+  // loop's body, nor afterwards.
+  SmallVector<Attribute> stored;
+  op->walk([&](StoreOp store) { stored.push_back(store.getSlot()); });
+  Contents before = content;
+  auto forget = [&] {
+    for (Attribute slot : stored)
+      content.erase(slot);
+  };
+  for (Region &region : op->getRegions())
+    for (Block &block : region) {
+      content = before;
+      if (!isa<IfOp>(op))
+        forget();
+      run(block);
+    }
+  content = std::move(before);
+  forget();
 }
 
 /// Stores what the slots should hold where `op` stands.
-void Outliner::flush(CallOp op, size_t first, ArrayRef<int> numbers, bool mayStore,
+void Outliner::flush(CallOp op, size_t first, ArrayRef<int> numbers,
                      llvm::function_ref<bool(unsigned, mlir::Value)> isWanted) {
-  if (!mayStore)
-    return;
   for (auto [i, number] : llvm::enumerate(numbers)) {
     SymbolRefAttr slot = slots[number];
     mlir::Value value = op.getOperand(first + i);
@@ -383,17 +419,17 @@ void Outliner::flush(CallOp op, size_t first, ArrayRef<int> numbers, bool maySto
   }
 }
 
-void Outliner::begin(CallOp op, bool mayStore) {
-  size_t number = numberOf(op).getInt();
+void Outliner::begin(CallOp op) {
+  size_t number = keptNumber(op);
   Interpreter::KeptCall &call = in.keptCalls[number];
   CallOp end = pairs[number].end;
   Block *block = op->getBlock();
   // What the caller has changed, and the callee looks at.
-  flush(op, call.arguments, call.before, mayStore, [&](unsigned, mlir::Value value) {
+  flush(op, call.arguments, call.before, [&](unsigned, mlir::Value value) {
     if (llvm::is_contained(op.getOperands().take_front(call.arguments), value))
       return false;
     return llvm::any_of(value.getUsers(), [&](Operation *user) {
-      Operation *at = numberOf(user) ? nullptr : block->findAncestorOpInBlock(*user);
+      Operation *at = keptNumber(user) >= 0 ? nullptr : block->findAncestorOpInBlock(*user);
       return at && op->isBeforeInBlock(at) && at->isBeforeInBlock(end);
     });
   });
@@ -401,14 +437,7 @@ void Outliner::begin(CallOp op, bool mayStore) {
 }
 
 /// A placeholder tells what the state is; that is no use of it.
-bool Outliner::isWeak(OpOperand &use) {
-  IntegerAttr number = numberOf(use.getOwner());
-  if (!number)
-    return false;
-  Interpreter::KeptCall &call = in.keptCalls[number.getInt()];
-  return use.getOperandNumber() >=
-         (use.getOwner()->hasAttr(kEnd) ? call.results : call.arguments);
-}
+bool Outliner::isWeak(OpOperand &use) { return in.stateNumber(use).has_value(); }
 
 void Outliner::dropWeakUses(mlir::Value v) {
   while (true) { // erasing an operand moves the others
@@ -416,8 +445,8 @@ void Outliner::dropWeakUses(mlir::Value v) {
     if (use == v.getUses().end())
       return;
     Operation *op = use->getOwner();
-    Interpreter::KeptCall &call = in.keptCalls[numberOf(op).getInt()];
-    bool isEnd = op->hasAttr(kEnd);
+    Interpreter::KeptCall &call = in.keptCalls[keptNumber(op)];
+    bool isEnd = op->hasAttr(kCallEnd);
     std::vector<int> &numbers = isEnd ? call.after : call.before;
     unsigned i = use->getOperandNumber();
     numbers.erase(numbers.begin() + (i - (isEnd ? call.results : call.arguments)));
@@ -463,8 +492,8 @@ Outliner::Crossing Outliner::crossing(Interpreter::KeptCall &call, Pair pair) {
   return c;
 }
 
-void Outliner::outline(CallOp end, bool mayStore) {
-  size_t number = numberOf(end).getInt();
+void Outliner::outline(CallOp end) {
+  size_t number = keptNumber(end);
   Interpreter::KeptCall &call = in.keptCalls[number];
   Pair pair = pairs[number];
   Contents before = std::move(open.back().content);
@@ -481,7 +510,7 @@ void Outliner::outline(CallOp end, bool mayStore) {
   for (auto [i, n] : llvm::enumerate(call.before))
     if (slots[n])
       wanted[slots[n]] = pair.begin.getOperand(call.arguments + i);
-  flush(end, call.results, call.after, mayStore, [&](unsigned i, mlir::Value value) {
+  flush(end, call.results, call.after, [&](unsigned i, mlir::Value value) {
     return wanted.lookup(slots[call.after[i]]) != value;
   });
 

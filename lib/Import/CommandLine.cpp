@@ -42,6 +42,10 @@ struct Options {
   cl::opt<int64_t> unroll{
       "unroll-limit", cl::init(8), cl::cat(category), cl::value_desc("N"),
       cl::desc("Loops of at most N known iterations are unrolled. Example: --unroll-limit=0")};
+  cl::opt<bool> inlineCalls{
+      "inline-calls", cl::cat(category),
+      cl::desc("Inline the methods that methods call; otherwise they stay functions, and "
+               "evox-compile inlines them")};
   cl::opt<bool> keepGoing{
       "keep-going", cl::cat(category),
       cl::desc("Leave out methods that cannot be imported, with a warning each")};
@@ -97,6 +101,7 @@ evox::ImportOptions evox::importOptions() {
   }
   result.transforms.assign(options->transforms.begin(), options->transforms.end());
   result.unrollLimit = options->unroll;
+  result.inlineCalls = options->inlineCalls;
   result.keepGoing = options->keepGoing;
   result.defaultDType = options->dtype;
   if (result.defaultDType != "float32" && result.defaultDType != "float64") {

@@ -202,6 +202,8 @@ public:
     std::vector<int> before, after;
   };
   std::vector<KeptCall> keptCalls;
+  /// A use by which a placeholder tells what a part of the state is: its number.
+  std::optional<int> stateNumber(mlir::OpOperand &use) const;
   /// State by number: its attribute, as a dotted name.
   std::vector<std::string> stateNames;
   struct StateNow {

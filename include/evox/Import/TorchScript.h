@@ -39,6 +39,8 @@ struct ImportOptions {
   std::vector<std::string> transforms;
   /// Loops with a known trip count up to this are unrolled.
   int64_t unrollLimit = 8;
+  /// Inline the methods that methods call, and keep no function of them.
+  bool inlineCalls = false;
   /// Leave out methods that cannot be imported, with a warning each.
   bool keepGoing = false;
   /// PyTorch's default dtype when the program was made.
