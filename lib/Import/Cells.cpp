@@ -16,12 +16,13 @@ using namespace evox;
 using namespace evox::import;
 
 bool Interpreter::Cell::operator<(const Cell &o) const {
-  const void *a = storage   ? (const void *)storage.get()
-                  : container ? (const void *)container.get()
-                              : (const void *)object.get();
-  const void *b = o.storage   ? (const void *)o.storage.get()
-                  : o.container ? (const void *)o.container.get()
-                                : (const void *)o.object.get();
+  auto place = [](const Cell &c) {
+    return c.storage     ? (const void *)c.storage.get()
+           : c.container ? (const void *)c.container.get()
+           : c.object    ? (const void *)c.object.get()
+                         : (const void *)c.referred.get();
+  };
+  const void *a = place(*this), *b = place(o);
   return std::tie(kind, a, name) < std::tie(o.kind, b, o.name);
 }
 
@@ -32,6 +33,9 @@ Interpreter::Content Interpreter::contentOf(const Cell &cell) {
   case Cell::ItemsCell: c.items = cell.container->items; break;
   case Cell::AttributeCell: c.attribute = *cell.object->find(cell.name); break;
   case Cell::HandleCell: c.value = cell.container->handle; break;
+  case Cell::PoisonCell:
+    c.attribute.s = cell.storage ? cell.storage->poison : cell.referred->poison;
+    break;
   }
   return c;
 }
@@ -46,6 +50,9 @@ void Interpreter::restore(const Cell &cell, const Content &content) {
   case Cell::ItemsCell: cell.container->items = content.items; break;
   case Cell::AttributeCell: *cell.object->find(cell.name) = content.attribute; break;
   case Cell::HandleCell: cell.container->handle = content.value; break;
+  case Cell::PoisonCell:
+    (cell.storage ? cell.storage->poison : cell.referred->poison) = content.attribute.s;
+    break;
   }
 }
 
@@ -56,7 +63,8 @@ void Interpreter::record(Cell cell) {
   Frame &frame = *journal.back();
   uint64_t birth = cell.storage     ? cell.storage->birth
                    : cell.container ? cell.container->birth
-                                    : cell.object->birth;
+                   : cell.object    ? cell.object->birth
+                                    : cell.referred->birth;
   if (birth < frame.start && !frame.cells.count(cell))
     frame.cells[cell] = contentOf(cell);
 }
@@ -66,8 +74,19 @@ void Interpreter::setStorage(const std::shared_ptr<Storage> &storage, mlir::Valu
   storage->value = value;
   if (marksArgumentWrites && storage->argument >= 0)
     ArgumentWriteOp::create(b, value, b.getI64IntegerAttr(storage->argument));
-  storage->poison.clear();
+  if (!storage->poison.empty())
+    spoil(storage, "");
   ++storage->version;
+}
+
+void Interpreter::spoil(const std::shared_ptr<Storage> &storage, const std::string &why) {
+  record({Cell::PoisonCell, storage, nullptr, nullptr, ""});
+  storage->poison = why;
+}
+
+void Interpreter::spoil(const std::shared_ptr<Referred> &object, const std::string &why) {
+  record({Cell::PoisonCell, nullptr, nullptr, nullptr, "", object});
+  object->poison = why;
 }
 
 void Interpreter::setItems(const std::shared_ptr<Container> &container,
@@ -77,11 +96,17 @@ void Interpreter::setItems(const std::shared_ptr<Container> &container,
   changes(*container);
 }
 
+bool Interpreter::hasEnded(const Born &object) const {
+  auto next = llvm::upper_bound(ended, object.birth,
+                                [](uint64_t birth, auto &times) { return birth < times.first; });
+  return next != ended.begin() && object.birth <= std::prev(next)->second;
+}
+
 void Interpreter::changes(const Referred &object) {
   for (const std::weak_ptr<Referred> &other : object.maybeSame)
-    if (auto o = other.lock())
-      o->poison = "only the data decides whether this is the object that was "
-                  "changed through another name";
+    if (auto o = other.lock(); o && !hasEnded(*o))
+      spoil(o, "only the data decides whether this is the object that was changed through "
+               "another name");
 }
 
 void Interpreter::checkKnown(const Py &v) {
@@ -120,6 +145,9 @@ Interpreter::Frame Interpreter::runRegion(Block *block,
   journal.push_back(&frame);
   auto undo = [&] {
     journal.pop_back();
+    while (!ended.empty() && ended.back().first >= frame.start)
+      ended.pop_back();
+    ended.push_back({frame.start, Born::now()});
     for (auto &[cell, old] : frame.cells) {
       Content now = contentOf(cell);
       restore(cell, old);

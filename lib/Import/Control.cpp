@@ -33,8 +33,13 @@ struct Interpreter::Merge {
   std::vector<SmallVector<mlir::Value>> leaves;
   SmallVector<Type> types;
   std::vector<std::pair<TensorRef, size_t>> tensors;
-  std::vector<std::pair<std::shared_ptr<Storage>, std::shared_ptr<Storage>>> aliases;
-  std::vector<std::pair<std::shared_ptr<Referred>, std::shared_ptr<Referred>>> objectAliases;
+  /// What a merged one is where a way leads to it.
+  template <typename T> struct Alias {
+    std::shared_ptr<T> merged, source;
+    size_t way;
+  };
+  std::vector<Alias<Storage>> aliases;
+  std::vector<Alias<Referred>> objectAliases;
 
   /// What way w changed; null: nothing. The cells hold what was before.
   std::vector<const Frame *> frames;
@@ -58,15 +63,31 @@ struct Interpreter::Merge {
     return fn();
   }
 
+  /// Fails if the storage or object is not known where way w ends.
+  template <typename T> void checkKnown(size_t way, const std::shared_ptr<T> &v) {
+    Cell cell = {Cell::PoisonCell, nullptr, nullptr, nullptr, ""};
+    if constexpr (std::is_same_v<T, Storage>)
+      cell.storage = v;
+    else
+      cell.referred = v;
+    const Content *now = changed(way, cell);
+    const std::string &poison = now ? now->attribute.s : v->poison;
+    if (!poison.empty())
+      in.fail(poison);
+  }
+
   /// The tensor's content where way w ends.
   mlir::Value read(size_t way, const TensorRef &t) {
+    checkKnown(way, t->storage);
     const Content *now = changed(way, {Cell::StorageCell, t->storage, nullptr, nullptr, ""});
     if (!now)
       return at(way, [&] { return in.read(t); });
     mlir::Value before = std::exchange(t->storage->value, now->value);
+    std::string poison = std::exchange(t->storage->poison, "");
     ++t->storage->version;
     mlir::Value v = at(way, [&] { return in.read(t); });
     t->storage->value = before;
+    t->storage->poison = poison;
     ++t->storage->version;
     return v;
   }
@@ -109,6 +130,36 @@ struct Interpreter::Merge {
     return types.size() - 1;
   }
 
+  /// Whether a tensor looks into memory that was there before the ways parted,
+  /// by sizes that are known there.
+  bool isKnownAfter(const Tensor &t) {
+    for (const Frame *frame : frames)
+      if (frame && t.storage->birth >= frame->start)
+        return false;
+    auto isKnown = [&](ArrayRef<Dim> dims) {
+      return llvm::all_of(dims, [&](Dim d) {
+        auto v = dyn_cast<mlir::Value>(d);
+        return !v || v.getParentRegion()->isAncestor(in.b.getInsertionBlock()->getParent());
+      });
+    };
+    return isKnown(t.sizes) && llvm::all_of(t.chain, [&](const View &view) {
+      return isKnown(view.offsets) && isKnown(view.sizes) && isKnown(view.strides) &&
+             isKnown(view.shape);
+    });
+  }
+  /// Whether two tensors are one view of one memory.
+  static bool isSameView(const Tensor &a, const Tensor &b) {
+    auto key = [](const View &v) {
+      return std::tie(v.kind, v.offsets, v.sizes, v.strides, v.perm, v.shape, v.offset, v.steps,
+                      v.result);
+    };
+    return a.storage == b.storage && a.dtype == b.dtype && a.strides == b.strides &&
+           a.requiresGrad == b.requiresGrad && a.chain.size() == b.chain.size() &&
+           llvm::all_of(llvm::zip(a.chain, b.chain), [&](auto pair) {
+             return key(std::get<0>(pair)) == key(std::get<1>(pair));
+           });
+  }
+
   mlir::Value scalarOf(const Py &v) {
     return in.scalar(v, v.kind == Py::Int     ? DType::Int64
                         : v.kind == Py::Float ? DType::Double
@@ -146,6 +197,12 @@ struct Interpreter::Merge {
       bool same = llvm::all_equal(values);
       out.value = values[0];
       out.attribute.i = same ? -1 : (int64_t)leaf(values, "a tensor that is written in place");
+      return out;
+    }
+    if (cell.kind == Cell::PoisonCell) {
+      for (const Content &c : cs)
+        if (out.attribute.s.empty())
+          out.attribute.s = c.attribute.s;
       return out;
     }
     if (cell.kind == Cell::AttributeCell) {
@@ -206,7 +263,7 @@ struct Interpreter::Merge {
         c.value = results[c.attribute.i];
     } else if (cell.kind == Cell::AttributeCell) {
       resolve(c.attribute, results);
-    } else {
+    } else if (cell.kind == Cell::ItemsCell) {
       for (Py &item : c.items)
         resolve(item, results);
     }
@@ -220,49 +277,67 @@ struct Interpreter::Merge {
         t->strides = in.contiguousStrides(t->type.getShape());
     }
   }
-  /// Storages whose content the loop's body, where `arguments` stand for the
-  /// leaves, changed through a merged tensor. That is exact for a tensor that
-  /// is nothing else's memory; `isShared` tells of others.
-  std::vector<std::shared_ptr<Storage>> writtenBefore(ValueRange arguments, uint64_t bodyStart,
-                                                      bool &isShared) {
-    std::vector<std::shared_ptr<Storage>> out;
+  /// Whether a loop's body, where `arguments` stand for the leaves, wrote into
+  /// a merged tensor that in some iterations is the memory of another name.
+  bool writesShared(ValueRange arguments, uint64_t bodyStart) {
     for (auto &[t, n] : tensors) {
       if (t->storage->value == arguments[n])
         continue;
-      for (auto &[merged, source] : aliases) {
+      bool isFirst = true;
+      for (auto &[merged, source, way] : aliases) {
         if (merged != t->storage)
           continue;
-        bool isOuter = source->birth < bodyStart;
-        // The first of a tensor's sources is what comes in, the other what the
-        // body leaves, the next round's.
-        bool comesIn = llvm::none_of(out, [&](auto &s) { return s == source; }) &&
-                       isOuter && firstSource(merged) == source;
-        if (comesIn)
-          out.push_back(source);
-        else
-          isShared |= isOuter;
-        for (auto &[other, otherSource] : aliases)
-          isShared |= other != merged && otherSource == source;
+        // The first source is what comes in, the other what the body leaves,
+        // the next round's.
+        if (source->birth < bodyStart && !std::exchange(isFirst, false))
+          return true;
+        isFirst = false;
+        for (auto &[other, otherSource, otherWay] : aliases)
+          if (other != merged && otherSource == source)
+            return true;
       }
     }
-    return out;
-  }
-  std::shared_ptr<Storage> firstSource(const std::shared_ptr<Storage> &merged) {
-    for (auto &[storage, source] : aliases)
-      if (storage == merged)
-        return source;
-    return nullptr;
+    return false;
   }
 
-  /// From here on the merged tensors may be the memory of those they came from.
-  void commitAliases() {
-    for (auto &[a, b] : aliases) {
-      a->maybeSame.push_back(b);
-      b->maybeSame.push_back(a);
+  /// From here on the merged tensors and objects may be what they came from,
+  /// what that may be itself, and each other. What the ways made, from the time
+  /// `start` on, is known by no other name.
+  /// `isFirstLeft`: the first way can't be what led here.
+  void commitAliases(uint64_t start, bool isFirstLeft = false) {
+    if (isFirstLeft) {
+      llvm::erase_if(aliases, [](auto &a) { return a.way == 0; });
+      llvm::erase_if(objectAliases, [](auto &a) { return a.way == 0; });
     }
-    for (auto &[a, b] : objectAliases) {
+    commit(aliases, start);
+    commit(objectAliases, start);
+  }
+  template <typename T>
+  void commit(const std::vector<Alias<T>> &aliases, uint64_t start) {
+    using Set = std::set<std::shared_ptr<T>>;
+    auto mayBe = [&](const std::shared_ptr<T> &v) {
+      Set out = {v};
+      for (const std::weak_ptr<T> &other : v->maybeSame)
+        if (auto o = other.lock())
+          out.insert(o);
+      return out;
+    };
+    std::vector<Set> sources;
+    for (const Alias<T> &a : aliases)
+      sources.push_back(mayBe(a.source));
+    auto link = [&](const std::shared_ptr<T> &a, const std::shared_ptr<T> &b) {
+      if (a == b || mayBe(a).count(b))
+        return;
       a->maybeSame.push_back(b);
       b->maybeSame.push_back(a);
+    };
+    for (size_t i = 0; i < aliases.size(); ++i) {
+      for (const std::shared_ptr<T> &source : sources[i])
+        if (source->birth < start && !in.hasEnded(*source))
+          link(aliases[i].merged, source);
+      for (size_t k = 0; k < i; ++k)
+        if (aliases[k].way == aliases[i].way && sources[i].count(aliases[k].source))
+          link(aliases[i].merged, aliases[k].merged);
     }
   }
 };
@@ -322,6 +397,13 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
         return v.kind == Py::Uninitialized || sameValue(v, *model);
       }))
     return *model;
+  // An unset tensor is never read: it may be the other ways' one, as it is.
+  if (kind == Py::Tensor && isKnownAfter(*model->tensor) &&
+      llvm::all_of(vs, [&](const Py &v) {
+        return v.kind == Py::Uninitialized ||
+               (v.kind == Py::Tensor && isSameView(*v.tensor, *model->tensor));
+      }))
+    return *model;
   for (Py &v : vs)
     if (v.kind != kind && v.kind != Py::Uninitialized)
       in.fail(what + " is " + kindName(kind) + " or " + kindName(v.kind) +
@@ -369,7 +451,7 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
       mlir::Value v = read(w, vs[w].tensor);
       values.push_back(
           at(w, [&] { return in.convert(v, vs[w].tensor->dtype, t->dtype); }));
-      aliases.push_back({t->storage, vs[w].tensor->storage});
+      aliases.push_back({t->storage, vs[w].tensor->storage, w});
     }
     size_t n = leaf(values, what);
     t->type = llvm::cast<RankedTensorType>(types[n]);
@@ -392,6 +474,8 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
     for (size_t w = 0; w < ways(); ++w) {
       Py unset;
       unset.kind = Py::Uninitialized;
+      if (vs[w].kind != Py::Uninitialized)
+        checkKnown<Referred>(w, vs[w].items);
       lists.push_back(vs[w].kind == Py::Uninitialized ? std::vector<Py>(length, unset)
                                                       : itemsOf(w, vs[w]));
       if (lists[w].size() != length)
@@ -407,9 +491,9 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
     out.items->names = model->items->names;
     out.s = "merged";
     if (kind != Py::Tuple)
-      for (const Py &v : vs)
-        if (v.kind != Py::Uninitialized)
-          objectAliases.push_back({out.items, v.items});
+      for (size_t w = 0; w < ways(); ++w)
+        if (vs[w].kind != Py::Uninitialized)
+          objectAliases.push_back({out.items, vs[w].items, w});
     return out;
   }
   case Py::Object: {
@@ -432,6 +516,7 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
           values.push_back(unset);
           continue;
         }
+        checkKnown<Referred>(w, vs[w].object);
         const Content *now = changed(w, {Cell::AttributeCell, nullptr, nullptr, vs[w].object, name});
         Py *old = vs[w].object->find(name);
         values.push_back(now ? now->attribute : old ? *old : unset);
@@ -439,9 +524,9 @@ Py Interpreter::Merge::merge(std::vector<Py> vs, const std::string &what,
       out.object->attributes.push_back(
           {name, merge(std::move(values), "attribute '" + name + "'")});
     }
-    for (const Py &v : vs)
-      if (v.kind != Py::Uninitialized)
-        objectAliases.push_back({out.object, v.object});
+    for (size_t w = 0; w < ways(); ++w)
+      if (vs[w].kind != Py::Uninitialized)
+        objectAliases.push_back({out.object, vs[w].object, w});
     out.s = "merged";
     return out;
   }
@@ -517,7 +602,7 @@ void Interpreter::runIf(const script::Node &node, std::vector<Py> &env) {
   }
   scratch->erase();
   merge.resolveTensors(op.getResults());
-  merge.commitAliases();
+  merge.commitAliases(frames[0].start);
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     Merge::resolve(merged[i], op.getResults());
     env[node.outputs[i]] = merged[i];
@@ -635,8 +720,10 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
     Py nextCondition;
     std::vector<Py> leaving;
     Frame frame = runRegion(block, [&] {
-      if (merge)
+      if (merge) {
         merge->resolveTensors(arguments);
+        merge->commitAliases(lastStart);
+      }
       for (Py &v : entering)
         Merge::resolve(v, arguments);
       for (auto &[cell, content] : enteringCells) {
@@ -659,10 +746,7 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
         v = Py::poison();
       return true;
     }
-    bool isShared = false;
-    std::vector<std::shared_ptr<Storage>> written;
-    if (merge)
-      written = merge->writtenBefore(arguments, lastStart, isShared);
+    bool writesShared = merge && merge->writesShared(arguments, lastStart);
     lastStart = frame.start;
     auto next = std::make_unique<Merge>(
         *this, std::vector<Block *>{before, block},
@@ -688,14 +772,11 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
     // The first iteration writes into what others may look at, the later ones
     // into tensors of the loop.
     bool mayUnroll = trips.isStatic() && condition.isStatic() && trips.i < INT64_MAX;
-    if (mayUnroll && (isShared || (!written.empty() && done == 0)))
+    bool spoils = llvm::any_of(frame.cells, [](auto &entry) {
+      return entry.first.kind == Cell::PoisonCell && !entry.second.attribute.s.empty();
+    });
+    if (mayUnroll && (writesShared || (spoils && done == 0)))
       return false;
-    if (isShared)
-      fail("a loop writes in place into a tensor that is the memory of another one in some "
-           "iterations only: clone() it before it is written");
-    for (const std::shared_ptr<Storage> &storage : written)
-      storage->poison = "a loop wrote into this tensor, in its first iteration and under "
-                        "another name: clone() it before the loop";
     if (trips.isStatic() && condition.isStatic() && trips.i <= 256 &&
         llvm::any_of(types, [](Type t) {
           auto type = dyn_cast<RankedTensorType>(t);
@@ -772,7 +853,7 @@ bool Interpreter::runStructuredLoop(const script::Node &node,
     // The op stands before the scratch op, which the eraser removes.
     b.setInsertionPointToEnd(before);
     merge->resolveTensors(results);
-    merge->commitAliases();
+    merge->commitAliases(lastStart, /*isFirstLeft=*/mayUnroll);
     for (size_t i = 0; i < carried.size(); ++i) {
       Merge::resolve(merged[i], results);
       carried[i] = merged[i];

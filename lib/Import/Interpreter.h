@@ -185,6 +185,9 @@ public:
   void setHandle(const std::shared_ptr<Container> &list, mlir::Value handle);
   /// An object changes: what may be the same one is not known any more.
   void changes(const Referred &object);
+  /// From here on the content of a storage or object can't be known.
+  void spoil(const std::shared_ptr<Storage> &storage, const std::string &why);
+  void spoil(const std::shared_ptr<Referred> &object, const std::string &why);
   /// Fails where a value is an object that is not known any more.
   void checkKnown(const Py &v);
   bool inDataRegion() const { return !journal.empty(); }
@@ -270,11 +273,13 @@ private:
 
   /// A place that Python code can change.
   struct Cell {
-    enum Kind { StorageCell, ItemsCell, AttributeCell, HandleCell } kind;
+    /// PoisonCell: why a storage or object is not known.
+    enum Kind { StorageCell, ItemsCell, AttributeCell, HandleCell, PoisonCell } kind;
     std::shared_ptr<Storage> storage;
     std::shared_ptr<Container> container;
     std::shared_ptr<Instance> object;
     std::string name;
+    std::shared_ptr<Referred> referred = nullptr; ///< PoisonCell
     bool operator<(const Cell &other) const;
   };
   /// What a cell holds.
@@ -288,6 +293,10 @@ private:
     uint64_t start = Born::now();
   };
   std::vector<Frame *> journal;
+  /// The times in which branches and loops' bodies that have ended were walked,
+  /// in order and apart. What was made in one of them is of no more use.
+  std::vector<std::pair<uint64_t, uint64_t>> ended;
+  bool hasEnded(const Born &object) const;
   Content contentOf(const Cell &cell);
   void restore(const Cell &cell, const Content &content);
   void record(Cell cell);

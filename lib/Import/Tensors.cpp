@@ -341,10 +341,9 @@ void Interpreter::write(const TensorRef &t, mlir::Value value) {
                 "a value of size {} is written in place into a tensor of size {} "
                 "at dimension " + std::to_string(d));
   for (std::weak_ptr<Storage> &other : t->storage->maybeSame)
-    if (auto s = other.lock())
-      s->poison = "a tensor is written in place of which only the data decides "
-                  "whether this tensor is the same memory: clone() one of the "
-                  "two in the branch";
+    if (auto s = other.lock(); s && !hasEnded(*s))
+      spoil(s, "a tensor was written in place, and only the data decides whether "
+               "this tensor is the same memory: clone() it before");
   if (t->chain.empty()) {
     setStorage(t->storage, value);
     return;

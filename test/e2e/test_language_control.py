@@ -369,3 +369,42 @@ class SwapsRowsInAWhile(torch.nn.Module):
 def test_rows_swapped_in_a_loop_on_data():
     x = torch.arange(8.0).reshape(4, 2)
     agree(SwapsRowsInAWhile(), (x,), (-x,), (x - 1,))
+
+
+class RebindsInNestedBranches(torch.nn.Module):
+    """`v` and `y` are still `x`'s memory where neither branch is taken."""
+
+    def forward(self, x: Tensor):
+        y = x.clone()
+        v = y.transpose(0, 1)
+        if bool(x.min() < 0.25):
+            if bool(x.max() > 3.0):
+                y = y + 1.0
+                v = v + 2.0
+        v[v > 0.25] = 0.0
+        return v, y
+
+
+class BreaksTwice(torch.nn.Module):
+    """Where the loop breaks, TorchScript leaves names unset."""
+
+    def forward(self, x: Tensor):
+        y = x.clone()
+        v = y[0:1]
+        for i in range(2):
+            if bool(v.max() > 4.0):
+                break
+            if bool(v.max() > 2.0):
+                break
+            v += 1.5
+        return v, y
+
+
+def test_a_view_that_nested_branches_rebind():
+    x = torch.arange(6.0).reshape(3, 2)
+    assert "clone() it before" in refused(RebindsInNestedBranches(), x)
+
+
+def test_a_view_that_a_loop_with_breaks_writes():
+    x = torch.arange(6.0).reshape(3, 2)
+    agree(BreaksTwice(), (x,), (x + 3,), (-x,))
