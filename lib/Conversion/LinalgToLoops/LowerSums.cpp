@@ -34,6 +34,10 @@ using namespace mlir;
 
 namespace {
 
+/// So many terms are made at once where one takes long: a processor looks only
+/// so far ahead for what it can do while it waits.
+constexpr int64_t kChains = 64;
+
 /// Loops of one kind that lie next to each other, counted as one.
 struct Group {
   SmallVector<unsigned> dims;
@@ -149,8 +153,12 @@ private:
                  bool aligned = true);
   void store(Value column, int64_t width, Value sum);
 
+  /// Do the terms take functions, each step of which waits for the last one?
+  bool isLong();
+
   // The order of the sums, with the names of PyTorch's kernel.
-  SmallVector<Value> multiRowSum(Value size, TypeRange types, Rows rows);
+  SmallVector<Value> multiRowSum(Value size, TypeRange types, Rows rows,
+                                 Rows several = {}, int64_t times = 1);
   Value rowSum(Value size, int64_t width);
   Value columnSum(Value size, Value column, int64_t width, bool aligned);
   Value innerSum();
@@ -457,6 +465,15 @@ Value SumLowering::evaluate(const Group &along, Value row, Value column,
   return broadcast(values.lookupOrDefault(term), width);
 }
 
+bool SumLowering::isLong() {
+  return llvm::any_of(*op.getBody(), [](Operation &inside) {
+    return isa<math::MathDialect>(inside.getDialect()) &&
+           !isa<math::AbsFOp, math::SqrtOp, math::FmaOp, math::FloorOp,
+                math::CeilOp, math::RoundEvenOp, math::TruncOp,
+                math::CopySignOp>(inside);
+  });
+}
+
 /// Adds `sum` to what the result is at `column` and the lanes after it.
 void SumLowering::store(Value column, int64_t width, Value sum) {
   OpOperand &operand = op.getDpsInitsMutable()[0];
@@ -487,14 +504,28 @@ void SumLowering::store(Value column, int64_t width, Value sum) {
 /// Sums up `size` rows. Chunks are summed up apart, and their sums, and so on:
 /// four levels, each chunk of 2^power.
 SmallVector<Value> SumLowering::multiRowSum(Value size, TypeRange types,
-                                            Rows rowsAt) {
+                                            Rows rowsAt, Rows several,
+                                            int64_t times) {
   constexpr unsigned levels = 4;
   unsigned n = types.size();
   SmallVector<Value> zeros;
   for (Type type : types)
     zeros.push_back(zero(type));
   Value one = constant(1);
-  auto sumUp = [&](Value from, Value to, ValueRange sums) {
+  auto sumUp = [&](Value from, Value to, ValueRange inits) {
+    SmallVector<Value> sums(inits);
+    if (times > 1) {
+      Value count = sub(to, from);
+      Value whole = add(from, mul(div(count, times), times));
+      sums = loop(from, whole, constant(times), sums,
+                  [&](Value i, ValueRange before) {
+                    SmallVector<Value> sums(before);
+                    for (auto [j, row] : llvm::enumerate(several(i)))
+                      sums[j % n] = addf(sums[j % n], row);
+                    return sums;
+                  });
+      from = whole;
+    }
     return loop(from, to, one, sums, [&](Value i, ValueRange sums) {
       SmallVector<Value> next;
       for (auto [sum, row] : llvm::zip_equal(sums, rowsAt(i)))
@@ -579,10 +610,17 @@ SmallVector<Value> SumLowering::multiRowSum(Value size, TypeRange types,
 Value SumLowering::rowSum(Value size, int64_t width) {
   Value quarter = div(size, 4);
   Value none = constant(0);
-  Value wide = multiRowSum(quarter, typeOf(4 * width, element), [&](Value i) {
-    return SmallVector<Value>{
-        evaluate(rows, mul(i, 4 * width), none, 4 * width)};
-  })[0];
+  int64_t step = 4 * width, times = isLong() ? kChains / step : 1;
+  auto terms = [&](Value i, int64_t times) {
+    Value all = evaluate(rows, mul(i, step), none, times * step);
+    SmallVector<Value> parts;
+    for (int64_t k = 0; k < times; ++k)
+      parts.push_back(times == 1 ? all : slice(all, k * step, step));
+    return parts;
+  };
+  Value wide = multiRowSum(
+      quarter, typeOf(step, element), [&](Value i) { return terms(i, 1); },
+      [&](Value i) { return terms(i, times); }, times)[0];
   Value sum = slice(wide, 0, width);
   sum = loop(mul(quarter, 4), size, constant(1), sum,
              [&](Value i, ValueRange sums) {

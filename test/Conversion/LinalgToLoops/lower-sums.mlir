@@ -155,3 +155,33 @@ func.func @others(%x: memref<3x4x5xf32>, %y: memref<3x4x5xi32>, %s: memref<4xf32
   }
   return
 }
+
+// -----
+
+// Of terms that take long, several are made at once. They are added up in the
+// order that they have one by one: 224 are seven rows of 32.
+
+#in = affine_map<(d0, d1) -> (d0, d1)>
+#out = affine_map<(d0, d1) -> (d0)>
+
+// CHECK-LABEL: func.func @long_terms
+// CHECK:         %[[S:.*]] = scf.for %{{.*}} = %{{.*}} to %c6{{.*}} step %c2{{.*}} iter_args(%[[SUM:.*]] = %{{.*}}) -> (vector<32xf32>)
+// CHECK:           %[[X:.*]] = vector.load %{{.*}} : memref<8x224xf32>, vector<64xf32>
+// CHECK:           %[[C:.*]] = math.cos %[[X]] : vector<64xf32>
+// CHECK:           %[[A:.*]] = vector.shuffle %[[C]], %[[C]] [0, 1,
+// CHECK:           %[[B:.*]] = vector.shuffle %[[C]], %[[C]] [32, 33,
+// CHECK:           %[[SA:.*]] = arith.addf %[[SUM]], %[[A]]
+// CHECK:           %[[SB:.*]] = arith.addf %[[SA]], %[[B]]
+// CHECK:           scf.yield %[[SB]]
+// CHECK:         %[[X7:.*]] = vector.load %{{.*}}[%{{.*}}, %c192] : memref<8x224xf32>, vector<32xf32>
+// CHECK:         %[[C7:.*]] = math.cos %[[X7]] : vector<32xf32>
+// CHECK:         arith.addf %[[S]], %[[C7]]
+func.func @long_terms(%x: memref<8x224xf32>, %y: memref<8xf32>) {
+  linalg.generic {indexing_maps = [#in, #out], iterator_types = ["parallel", "reduction"]} ins(%x : memref<8x224xf32>) outs(%y : memref<8xf32>) {
+  ^bb0(%a: f32, %s: f32):
+    %c = math.cos %a : f32
+    %t = arith.addf %s, %c : f32
+    linalg.yield %t : f32
+  }
+  return
+}
