@@ -333,7 +333,8 @@ def write_docs(rows):
         "the same seed. A float32 result that is outside of the tolerance "
         "passes as well where it is near to what the same program gives in "
         f"float64: its largest error may be {S.NEAR} times as large as that "
-        "of PyTorch's own float32 result. Those are sums of products that "
+        "of PyTorch's own float32 result, where that is a rounding error (at "
+        f"most {S.SMALL:g} of the largest value). Those are sums of products that "
         "cancel, which MKL and oneDNN add up in another order."]
     if S.LOOSER:
         text += ["", "Looser tolerances:", ""]

@@ -166,6 +166,16 @@ static Py addScaled(Call &c, bool subtract) {
       if (isFloat) {
         if (subtract)
           s = arith::NegFOp::create(b, s);
+        // Halves are rounded after each step where the kernel goes one by one:
+        // what is too short for two of its vectors.
+        auto type = cast<RankedTensorType>(x.getType());
+        if (computeType(p.dtype) != p.dtype && type.hasStaticShape() &&
+            type.getNumElements() < 64) {
+          mlir::Value scaled = arith::MulFOp::create(b, y, s);
+          scaled = c.in.convert(scaled, computeType(p.dtype), p.dtype);
+          scaled = c.in.convert(scaled, p.dtype, computeType(p.dtype));
+          return arith::AddFOp::create(b, x, scaled);
+        }
         return math::FmaOp::create(b, y, s, x);
       }
       y = arith::MulIOp::create(b, y, s);

@@ -122,3 +122,138 @@ def aten_one_hot(self: Tensor, num_classes: int = -1) -> Tensor:
     else:
         assert bool((self < num_classes).all()), "Class values must be smaller than num_classes."
     return (self.unsqueeze(-1) == torch.arange(n)).to(4)
+
+
+# --- windows ------------------------------------------------------------------
+# aten/src/ATen/native/TensorFactories.cpp
+
+
+def aten_evox_float_dtype(dtype: Optional[int]) -> int:
+    if dtype is not None:
+        return dtype
+    return torch.result_type(1.0, 1.0)
+
+
+# What a window of `length` is made from, and how many of its elements are kept.
+def aten_evox_window_size(length: int, periodic: bool) -> int:
+    assert length >= 0, "window_length must be non-negative"
+    if periodic and length > 1:
+        return length + 1
+    return length
+
+
+def aten_hamming_window(window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, dtype: Optional[int] = None) -> Tensor:
+    n = aten_evox_window_size(window_length, periodic)
+    if n <= 1:
+        return torch.ones([n], dtype=aten_evox_float_dtype(dtype))
+    x = torch.arange(n, dtype=aten_evox_float_dtype(dtype))
+    x = (x * (3.141592653589793 * 2.0 / (n - 1))).cos() * -beta + alpha
+    return x[:window_length]
+
+
+def aten_hann_window(window_length: int, periodic: bool = True, dtype: Optional[int] = None) -> Tensor:
+    return aten_hamming_window(window_length, periodic, 0.5, 0.5, dtype)
+
+
+def aten_bartlett_window(window_length: int, periodic: bool = True, dtype: Optional[int] = None) -> Tensor:
+    n = aten_evox_window_size(window_length, periodic)
+    if n <= 1:
+        return torch.ones([n], dtype=aten_evox_float_dtype(dtype))
+    x = torch.arange(n, dtype=aten_evox_float_dtype(dtype)) * (2.0 / (n - 1))
+    first = (n - 1) // 2 + 1
+    x = torch.cat([x[:first], x[first:] * -1 + 2])
+    return x[:window_length]
+
+
+def aten_blackman_window(window_length: int, periodic: bool = True, dtype: Optional[int] = None) -> Tensor:
+    n = aten_evox_window_size(window_length, periodic)
+    if n <= 1:
+        return torch.ones([n], dtype=aten_evox_float_dtype(dtype))
+    x = torch.arange(n, dtype=aten_evox_float_dtype(dtype)) * (3.141592653589793 / (n - 1))
+    x = (x * 4).cos() * 0.08 - (x * 2).cos() * 0.5 + 0.42
+    return x[:window_length]
+
+
+def aten_kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, dtype: Optional[int] = None) -> Tensor:
+    n = aten_evox_window_size(window_length, periodic)
+    if n <= 1:
+        return torch.ones([n], dtype=aten_evox_float_dtype(dtype))
+    x = torch.arange(n, dtype=aten_evox_float_dtype(dtype))
+    half = torch.full_like(x, (n - 1) / 2.0)
+    x = (x - half) / half
+    x = aten_i0(torch.full_like(x, beta) * (1 - x * x).sqrt()) / aten_i0(torch.full_like(x, beta))
+    return x[:window_length]
+
+
+# aten/src/ATen/native/SpectralOps.cpp
+def aten_fft_fftfreq(n: int, d: float = 1.0, dtype: Optional[int] = None) -> Tensor:
+    x = torch.arange(n, dtype=aten_evox_float_dtype(dtype))
+    middle = (n + 1) // 2
+    return torch.cat([x[:middle], x[middle:] - n]) * (1.0 / (n * d))
+
+
+def aten_fft_rfftfreq(n: int, d: float = 1.0, dtype: Optional[int] = None) -> Tensor:
+    return torch.arange(n // 2 + 1, dtype=aten_evox_float_dtype(dtype)) * (1.0 / (n * d))
+
+
+# aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp: as arange, the end included
+def aten_range(start: float, end: float, step: float = 1.0, dtype: Optional[int] = None) -> Tensor:
+    assert step != 0, "step must be nonzero"
+    assert (step > 0 and end >= start) or (step < 0 and end <= start), "upper bound and lower bound inconsistent with step sign"
+    n = int((end - start) / step) + 1
+    return (torch.arange(n, dtype=7) * step + start).to(aten_evox_float_dtype(dtype))
+
+
+# aten/src/ATen/native/TensorFactories.cpp
+def aten_vander(x: Tensor, N: Optional[int] = None, increasing: bool = False) -> Tensor:
+    assert x.dim() == 1, "x must be a one-dimensional tensor."
+    n = x.size(0)
+    if N is not None:
+        n = N
+    dtype = torch.promote_types(x.dtype, 4)
+    result = torch.ones([x.size(0), n], dtype=dtype)
+    if n > 1:
+        powers = x.to(dtype).unsqueeze(1).expand([x.size(0), n - 1]).cumprod(1)
+        result = torch.cat([result[:, :1], powers], 1)
+    if increasing:
+        return result
+    return result.flip([1])
+
+
+# aten/src/ATen/native/Fill.cpp
+def aten_fill_diagonal(self: Tensor, fill_value: number, wrap: bool = False) -> Tensor:
+    assert self.dim() >= 2, "dimensions must larger than 1"
+    n = self.size(0)
+    step = 0
+    stride = 1
+    for i in range(self.dim()):
+        d = self.dim() - 1 - i
+        assert self.dim() == 2 or self.size(d) == n, "all dimensions of input must be of equal length"
+        step = step + stride
+        stride = stride * self.size(d)
+    place = torch.arange(self.numel())
+    mask = place % step == 0
+    if not (wrap and self.dim() == 2 and n > self.size(1) + 1):
+        mask = mask & (place < min(n, self.size(1)) * step)
+    return self.masked_fill(mask.reshape(self.shape), fill_value)
+
+
+# aten/src/ATen/native/PackedSequence.cpp
+def aten_pad_sequence(sequences: List[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right") -> Tensor:
+    assert len(sequences) > 0, "received an empty list of sequences"
+    longest = 0
+    for s in sequences:
+        longest = max(longest, s.size(0))
+    rows: List[Tensor] = []
+    for s in sequences:
+        shape = [longest - s.size(0)]
+        for d in range(1, s.dim()):
+            shape.append(s.size(d))
+        pad = torch.full(shape, padding_value, dtype=s.dtype)
+        if padding_side == "left":
+            rows.append(torch.cat([pad, s]))
+        else:
+            rows.append(torch.cat([s, pad]))
+    if batch_first:
+        return torch.stack(rows, 0)
+    return torch.stack(rows, 1)

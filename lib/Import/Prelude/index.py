@@ -369,3 +369,21 @@ def aten__unsafe_masked_index_put_accumulate(self: Tensor, mask: Tensor, indices
     return torch.index_put(self, at, torch.masked_fill(values, torch.logical_not(mask), 0), True)
 
 
+
+
+# --- answers of bool ----------------------------------------------------------
+
+
+def aten_is_same_size(self: Tensor, other: Tensor) -> bool:
+    return self.shape == other.shape
+
+
+def aten_equal(self: Tensor, other: Tensor) -> bool:
+    if self.shape != other.shape:
+        return False
+    return bool((self == other).all())
+
+
+def aten_is_nonzero(self: Tensor) -> bool:
+    assert self.numel() == 1, "Boolean value of Tensor with more than one value is ambiguous"
+    return bool(self)
