@@ -13,7 +13,8 @@ What is checked: the compiled program against EvoX, generation by generation
 from EvoX's own state; in torch mode with PyTorch's generator, in philox mode
 with EvoX given Philox's draws, which are made here from the definition in
 lib/Runtime/Generator.h. The reference in C++ likewise. A generation of EvoX's
-is kept, draws included, for worker_jax.py to repeat."""
+is kept, draws included, for torch_algorithms.py and worker_jax.py to
+repeat."""
 
 import json
 import pathlib
@@ -31,6 +32,7 @@ import torch  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 import programs  # noqa: E402
+import torch_algorithms  # noqa: E402
 import workloads  # noqa: E402
 from programs import evox_cases  # noqa: E402
 
@@ -290,6 +292,13 @@ def check_reference(workload, pso, folder):
     after.unlink()
 
 
+def check_functions(workload, path):
+    maker, args = workload.jax
+    with np.load(path) as record:
+        torch_algorithms.check(torch_algorithms.MAKERS[maker](**args),
+                               dict(record))
+
+
 def check(task):
     workload = workloads.find(task["workload"])
     torch.set_num_threads(1)  # the order of sums depends on it
@@ -308,6 +317,8 @@ def check(task):
     record = pathlib.Path(task["folder"]) / f"{workload.slug}.npz"
     if workload.jax and workload.kind != "hpo":
         attempt("record", keep_generation, workload, record)
+        if workload.jax[0] in torch_algorithms.MAKERS:
+            attempt("torch.compile", check_functions, workload, record)
     if workload.cpp and task["pso"]:
         attempt("C++", check_reference, workload, task["pso"], task["folder"])
     return {"problems": problems,

@@ -106,7 +106,7 @@ def nsga2(pop, **more):
         # Each pair of the 2n is compared in each objective.
         flops=2 * m * (2 * pop) ** 2, moved=4 * 3 * 2 * pop * (dim + m),
         words=pop * (2 + 4 * dim / 2 + 2 * dim),
-        touched=4 * 2 * pop * (dim + m), **more)
+        touched=4 * 2 * pop * (dim + m), torch_compile=False, **more)
 
 
 SWARMS = dict(swarms=64, pop=128, dim=32)
@@ -134,7 +134,7 @@ WORKLOADS = [
     Workload("SHADE Ackley 1024×100",
              case=dict(algorithm="SHADE", problem="Ackley", pop=1024,
                        dim=100),
-             torch_compile=False,  # its loop over the 1,024 would be unrolled
+             torch_compile=False,  # its loop over the 1,024 is unrolled
              moved=5 * 4 * _n, words=_n + 6 * 1024, touched=2 * 4 * _n),
     Workload("OpenES Ackley 4096×1000",
              case=dict(algorithm="OpenES", problem="Ackley", pop=4096,
