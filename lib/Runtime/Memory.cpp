@@ -10,6 +10,7 @@
 #include "Runtime.h"
 
 #include <cstdlib>
+#include <sys/mman.h>
 
 using namespace evox::rt;
 
@@ -19,6 +20,9 @@ constexpr int64_t kSlabBytes = 1 << 16;
 constexpr int64_t kSmall = 2048;
 constexpr int64_t kMost = int64_t(1) << 47;
 constexpr int64_t kSpare = 16 << 20;
+// Memory from so many bytes on is asked for in pages of that size: a sweep over
+// it in small ones spends its time with their tables.
+constexpr int64_t kHuge = 4 << 20, kHugePage = 2 << 20;
 
 // Eight classes per doubling, in units of 64 bytes.
 uint32_t classOf(int64_t bytes, int64_t &rounded) {
@@ -98,8 +102,13 @@ Block *Memory::make(uint32_t sizeClass, int64_t bytes) {
     slabLeft -= total;
   } else {
     void *data = nullptr;
-    if (posix_memalign(&data, 64, size_t(total)))
+    bool isHuge = total >= kHuge;
+    if (posix_memalign(&data, isHuge ? kHugePage : 64, size_t(total)))
       return nullptr;
+#ifdef MADV_HUGEPAGE
+    if (isHuge) // a system without them has small ones
+      madvise(data, size_t(total), MADV_HUGEPAGE);
+#endif
     block = static_cast<Block *>(data);
     block->nextMade = made.nextMade;
     block->previousMade = &made;
