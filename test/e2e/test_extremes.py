@@ -52,3 +52,20 @@ def test_first_extreme(n, dtype):
                                theirs.nan_to_num(nan=77.0))
             if theirs.is_floating_point():
                 assert torch.equal(torch.signbit(ours), torch.signbit(theirs))
+
+
+class Relu(torch.nn.Module):
+    def forward(self, x):
+        return torch.relu(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32,
+                                   torch.float64])
+def test_relu_keeps_the_sign_of_zero_and_nan(dtype):
+    x = torch.tensor([-0.0, 0.0, -1.0, 2.0, float("nan"), float("-inf"),
+                      float("inf"), -1e-7], dtype=dtype).repeat(5)
+    module = torch.jit.script(Relu())
+    ours = evox_mlir.compile(module, methods={"forward": (x,)}).forward(x)
+    theirs = module(x)
+    assert torch.equal(ours.nan_to_num(77.0), theirs.nan_to_num(77.0))
+    assert torch.equal(torch.signbit(ours), torch.signbit(theirs))

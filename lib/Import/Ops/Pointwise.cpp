@@ -542,8 +542,8 @@ static Results reluOp(Call &c) {
   return {pointwise(c, {t}, t->dtype, t->dtype, [&](ValueRange v) -> mlir::Value {
     mlir::Value zero = c.in.number(v[0], 0);
     if (isFloating(t->dtype)) {
-      // clamp_min: NaN stays.
-      mlir::Value below = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, v[0], zero);
+      // clamp_min: NaN stays, and so does -0.
+      mlir::Value below = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, v[0], zero);
       return arith::SelectOp::create(b, below, zero, v[0]);
     }
     if (isUnsigned(t->dtype))
