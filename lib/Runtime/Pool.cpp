@@ -6,11 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One job at a time. Who takes which task does not matter to the results, so
-// the threads take the next one as they get to it, by a compare-and-swap of
-// `claim`: the number of the job above, that of the task below. A thread that
-// comes late finds the job closed and touches nothing, so nobody waits for
-// threads that sleep.
+// One job at a time. Each thread has a share of the tasks, the same part of them
+// in every job: what it wrote is in its cache when it comes by again. Who is
+// done helps the others; to the results it does not matter who takes what.
+// Tasks are taken by a compare-and-swap of the share's `claim`: the number of
+// the job above, that of the task below. A thread that comes late finds the job
+// closed and touches nothing, so nobody waits for threads that sleep.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,35 +38,47 @@ void pause() {
   __asm__ volatile("yield");
 #endif
 }
+
+struct alignas(64) Share {
+  uint64_t claim;
+  pthread_t thread; // not of the first one, whose thread is the caller
+  Pool *pool;
+};
 } // namespace
 
 struct evox::rt::Pool {
   pthread_mutex_t mutex;
   pthread_cond_t wake;
-  pthread_t *threads;
-  int32_t workers;
+  Share *shares;
+  int32_t workers; // one less than shares
   bool stop;
   int32_t sleeping;
   // The job. Written while it is closed.
   void (*task)(void *, int64_t);
   void *arg;
   int64_t n;
-  alignas(64) uint64_t claim;
+  int32_t parts; // as many shares have tasks
   alignas(64) int64_t done;
 };
 
-// Takes a task of the job that `claim` names and runs it.
-static bool work(Pool *pool) {
-  uint64_t claim = __atomic_load_n(&pool->claim, __ATOMIC_ACQUIRE);
+static int64_t firstOf(int64_t share, int64_t n, int64_t parts) {
+  return n / parts * share + n % parts * share / parts;
+}
+
+// Takes a task of that share and runs it.
+static bool workOn(Pool *pool, int32_t share) {
+  uint64_t &from = pool->shares[share].claim;
+  uint64_t claim = __atomic_load_n(&from, __ATOMIC_ACQUIRE);
   uint64_t i = claim & kTask;
   auto task = __atomic_load_n(&pool->task, __ATOMIC_RELAXED);
   void *arg = __atomic_load_n(&pool->arg, __ATOMIC_RELAXED);
   int64_t n = __atomic_load_n(&pool->n, __ATOMIC_RELAXED);
-  if (i == kClosed || int64_t(i) >= n)
+  int32_t parts = __atomic_load_n(&pool->parts, __ATOMIC_RELAXED);
+  if (i == kClosed || int64_t(i) >= firstOf(share + 1, n, parts))
     return false;
-  // Where this succeeds, the job was open all the while, so the three above
+  // Where this succeeds, the job was open all the while, so the four above
   // are its own.
-  if (__atomic_compare_exchange_n(&pool->claim, &claim, claim + 1, false,
+  if (__atomic_compare_exchange_n(&from, &claim, claim + 1, false,
                                   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
     task(arg, int64_t(i));
     __atomic_fetch_add(&pool->done, 1, __ATOMIC_RELEASE);
@@ -73,18 +86,38 @@ static bool work(Pool *pool) {
   return true;
 }
 
+// A task of one's own share, else of another one's.
+static bool work(Pool *pool, int32_t self) {
+  int32_t parts = pool->workers + 1;
+  for (int32_t i = 0; i < parts; ++i)
+    if (workOn(pool, self + i < parts ? self + i : self + i - parts))
+      return true;
+  return false;
+}
+
 static bool hasWork(Pool *pool) {
-  uint64_t i = __atomic_load_n(&pool->claim, __ATOMIC_SEQ_CST) & kTask;
-  return i != kClosed &&
-         int64_t(i) < __atomic_load_n(&pool->n, __ATOMIC_RELAXED);
+  int64_t n = __atomic_load_n(&pool->n, __ATOMIC_RELAXED);
+  int32_t parts = __atomic_load_n(&pool->parts, __ATOMIC_RELAXED);
+  for (int32_t share = 0; share <= pool->workers; ++share) {
+    uint64_t i =
+        __atomic_load_n(&pool->shares[share].claim, __ATOMIC_SEQ_CST) & kTask;
+    if (i != kClosed && int64_t(i) < firstOf(share + 1, n, parts))
+      return true;
+  }
+  return false;
 }
 
 static void *serve(void *arg) {
-  Pool *pool = static_cast<Pool *>(arg);
+  Share *own = static_cast<Share *>(arg);
+  Pool *pool = own->pool;
+  // It may be here before all threads are made.
+  pthread_mutex_lock(&pool->mutex);
+  pthread_mutex_unlock(&pool->mutex);
+  int32_t self = int32_t(own - pool->shares);
   for (;;) {
     int spins = 0;
     while (spins < kSpins) {
-      if (work(pool))
+      if (work(pool, self))
         spins = 0;
       else
         ++spins, pause();
@@ -113,19 +146,25 @@ Pool *evox::rt::openPool(int32_t workers) {
     return nullptr;
   std::memset(memory, 0, sizeof(Pool));
   Pool *pool = static_cast<Pool *>(memory);
-  pool->threads =
-      static_cast<pthread_t *>(std::calloc(size_t(workers), sizeof(pthread_t)));
-  if (!pool->threads) {
+  size_t bytes = sizeof(Share) * size_t(workers + 1);
+  if (posix_memalign(&memory, 64, bytes)) {
     std::free(pool);
     return nullptr;
   }
-  pool->claim = kClosed;
+  pool->shares = static_cast<Share *>(memory);
+  for (int32_t i = 0; i <= workers; ++i)
+    pool->shares[i] = {kClosed, {}, pool};
   pthread_mutex_init(&pool->mutex, nullptr);
   pthread_cond_init(&pool->wake, nullptr);
-  while (pool->workers < workers &&
-         pthread_create(&pool->threads[pool->workers], nullptr, serve, pool) ==
-             0)
+  pthread_mutex_lock(&pool->mutex);
+  while (pool->workers < workers) {
+    Share &share = pool->shares[pool->workers + 1];
+    if (pthread_create(&share.thread, nullptr, serve, &share) != 0)
+      break;
     ++pool->workers;
+  }
+  pool->parts = pool->workers + 1;
+  pthread_mutex_unlock(&pool->mutex);
   return pool;
 }
 
@@ -136,18 +175,19 @@ void evox::rt::closePool(Pool *pool) {
   pool->stop = true;
   pthread_mutex_unlock(&pool->mutex);
   wakeAll(pool);
-  for (int32_t i = 0; i < pool->workers; ++i)
-    pthread_join(pool->threads[i], nullptr);
+  for (int32_t i = 1; i <= pool->workers; ++i)
+    pthread_join(pool->shares[i].thread, nullptr);
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->mutex);
-  std::free(pool->threads);
+  std::free(pool->shares);
   std::free(pool);
 }
 
 void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
                          int64_t n) {
   Pool *pool = static_cast<Pool *>(user);
-  bool isNested = (__atomic_load_n(&pool->claim, __ATOMIC_RELAXED) & kTask) !=
+  uint64_t &first = pool->shares[0].claim;
+  bool isNested = (__atomic_load_n(&first, __ATOMIC_RELAXED) & kTask) !=
                   kClosed; // a task's own loop
   if (uint64_t(n) >= kClosed || isNested) {
     for (int64_t i = 0; i < n; ++i)
@@ -158,12 +198,15 @@ void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
   __atomic_store_n(&pool->arg, arg, __ATOMIC_RELAXED);
   __atomic_store_n(&pool->n, n, __ATOMIC_RELAXED);
   __atomic_store_n(&pool->done, 0, __ATOMIC_RELAXED);
-  uint64_t job =
-      (__atomic_load_n(&pool->claim, __ATOMIC_RELAXED) >> kTaskBits) + 1;
-  __atomic_store_n(&pool->claim, job << kTaskBits, __ATOMIC_SEQ_CST);
+  uint64_t job = (__atomic_load_n(&first, __ATOMIC_RELAXED) >> kTaskBits) + 1;
+  int32_t parts = pool->workers + 1;
+  for (int32_t i = 0; i < parts; ++i)
+    __atomic_store_n(&pool->shares[i].claim,
+                     job << kTaskBits | uint64_t(firstOf(i, n, parts)),
+                     __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&pool->sleeping, __ATOMIC_SEQ_CST))
     wakeAll(pool);
-  while (work(pool)) {
+  while (work(pool, 0)) {
   }
   for (int spins = 0; __atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) < n;
        ++spins) {
@@ -172,5 +215,7 @@ void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
     else // another thread has a task, but no processor
       sched_yield();
   }
-  __atomic_store_n(&pool->claim, job << kTaskBits | kClosed, __ATOMIC_SEQ_CST);
+  for (int32_t i = 0; i < parts; ++i)
+    __atomic_store_n(&pool->shares[i].claim, job << kTaskBits | kClosed,
+                     __ATOMIC_SEQ_CST);
 }
