@@ -63,6 +63,7 @@ void evox::buildToLinalgPipeline(OpPassManager &pm,
   func.addPass(createCanonicalizerPass());
   func.addPass(createCSEPass());
   func.addPass(createEvoxMatmulToKernels());
+  func.addPass(createEvoxCountsToKernels());
   if (options.fastMath)
     func.addPass(createEvoxAllowFastMath());
   verify(pm, "linalg");

@@ -255,6 +255,29 @@ static void annotateRuntime(llvm::Module &code) {
   }
 }
 
+/// What is left of these intrinsics are the branches for large arguments. LLVM
+/// may run an intrinsic at any time, so in a loop it would turn such a branch
+/// into calls for all elements; a call of a function that it does not know
+/// stays where it is.
+static void keepBranches(llvm::Module &code) {
+  for (llvm::StringRef name : {"sin", "cos", "tan"}) {
+    llvm::Function *intrinsic =
+        code.getFunction(("llvm." + name + ".f64").str());
+    if (!intrinsic)
+      continue;
+    llvm::FunctionCallee callee =
+        code.getOrInsertFunction(("evox_rt_" + name).str(),
+                                 intrinsic->getFunctionType());
+    auto *function = llvm::cast<llvm::Function>(callee.getCallee());
+    function->setDoesNotAccessMemory();
+    function->setDoesNotThrow();
+    function->setWillReturn();
+    function->addFnAttr(llvm::Attribute::Cold);
+    intrinsic->replaceAllUsesWith(function);
+    intrinsic->eraseFromParent();
+  }
+}
+
 LogicalResult Compilation::toMachineCode() {
   auto machine = createTargetMachine(options.cpu);
   if (!machine)
@@ -272,6 +295,7 @@ LogicalResult Compilation::toMachineCode() {
   code->setTargetTriple((*machine)->getTargetTriple());
   addProgramTable(*code, program);
   annotateRuntime(*code);
+  keepBranches(*code);
   endStage("LLVM IR");
   optimize(*code, **machine, options.optimization);
   endStage("LLVM optimization");

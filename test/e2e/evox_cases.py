@@ -171,7 +171,9 @@ class Tally:
 
 # GuidedES divides differences of nearly equal fitnesses by each other: the ulp
 # that MKL's exp and cos, which PyTorch calls, are from ours comes out as many.
-AMPLIFIED = {"GuidedES": 100}
+# On Rosenbrock, in float64, it factorises a matrix of a condition of 1e8 and
+# more: PyTorch's own factors are 6e-10 from the exact ones.
+AMPLIFIED = {("GuidedES", "float32"): 100, ("GuidedES", "float64"): 1e5}
 
 
 def compare(name, ours, theirs, tally, factor=1):
@@ -236,7 +238,8 @@ def compare_state(program, workflow, tally, where, case=None):
                                  open_signs[name])
         else:
             compare(f"{where}: {name}", ours[name], theirs[name], tally,
-                    AMPLIFIED.get(getattr(case, "algorithm", None), 1))
+                    AMPLIFIED.get((getattr(case, "algorithm", None),
+                                   getattr(case, "dtype", None)), 1))
     return theirs
 
 

@@ -75,11 +75,29 @@ UNARY = {
 }
 BINARY = {"pow": EXACT, "atan2": EXACT}
 
+# The same of float64.
+UNARY64 = {
+    "exp": (97, 1), "exp2": (98, 1), "expm1": (99, 1), "sinh": (99, 1),
+    "cosh": (99, 1), "tanh": (97, 1), "log": (96, 1), "log2": (96, 1),
+    "log10": (96, 1), "log1p": (99, 1), "atanh": (99, 1), "sin": (97, 1),
+    "cos": (96, 1), "tan": (97, 1), "asin": (93, 1), "acos": (90, 1),
+    "atan": (91, 1), "erf": (91, 1), "sqrt": (98, 1), "rsqrt": EXACT,
+}
+BINARY64 = {"pow": (97, 1), "atan2": (96, 1)}
+
 SPECIAL = np.array(
     [0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, 0.5, -0.5, 2, -2, 3, -3, 7,
      1e-45, -1e-45, 1e-40, -1e-40, 1.1754944e-38, 3.4e38, -3.4e38, 1e10, 1e20,
      -1e20, 4.5e15, -4.6e15, 1e27, 2e27, 125, 88.7, -88.7, -103, -104.5, 89,
      -16.6, 128, -150, 16777216, 16777215, -16777215], np.float32)
+
+
+SPECIAL64 = np.concatenate([SPECIAL.astype(np.float64), np.array(
+    [5e-324, -5e-324, 1e-310, -1e-310, 2.2250738585072014e-308, 1.79e308,
+     -1.79e308, 2.0**28, -2.0**28, 1e300, 2.0**53, 2.0**53 - 1, -2.0**53 + 1,
+     709.78, 709.79, -708.5, -744.9, -745.2, -1074, -1075.5, 1023.999, 1024,
+     19.1, 710.4, 710.5, -36.7, 1e-8, 1e-9, 1e-16, np.pi, np.pi / 2,
+     1e5 * np.pi, 2.0**60, 8.5e18])])
 
 
 def make_module(names, binary):
@@ -96,29 +114,36 @@ def make_module(names, binary):
 
 def ordered(array):
     """Integers in the order of the numbers; neighbours differ by one."""
-    word = bits(array).astype(np.int64)
-    return np.where(word < 0, -(word & 0x7fffffff), word)
+    word = bits(array)
+    size = np.iinfo(word.dtype).max
+    return np.where(word < 0, -(word & size).astype(np.int64), word)
 
 
-def arguments():
+def arguments(double=False):
     random = np.random.default_rng(0)
     many = 1 << 15
+    dtype, special, far = (np.float64, SPECIAL64, 600) if double else \
+        (np.float32, SPECIAL, 80)
     x = np.concatenate([
         random.uniform(-100, 100, many), random.uniform(-1, 1, many),
         random.uniform(0, 20, many),
-        np.exp(random.uniform(-80, 80, many)) * random.choice([-1, 1], many),
-    ]).astype(np.float32)
-    y = random.uniform(-6, 6, x.size).astype(np.float32)
-    pairs = np.meshgrid(SPECIAL, SPECIAL)
+        np.exp(random.uniform(-far, far, many)) * random.choice([-1, 1], many),
+    ] + ([random.uniform(-2.0**29, 2.0**29, many),
+          np.arange(many) * (np.pi / 2)] if double else [])).astype(dtype)
+    y = random.uniform(-6, 6, x.size).astype(dtype)
+    pairs = np.meshgrid(special, special)
     return (torch.from_numpy(np.concatenate([x, pairs[0].ravel()])),
             torch.from_numpy(np.concatenate([y, pairs[1].ravel()])))
 
 
-@pytest.mark.parametrize("names, binary", [(UNARY, False), (BINARY, True)],
-                         ids=["unary", "binary"])
+@pytest.mark.parametrize(
+    "names, binary, double",
+    [(UNARY, False, False), (BINARY, True, False), (UNARY64, False, True),
+     (BINARY64, True, True)],
+    ids=["unary", "binary", "unary64", "binary64"])
 def test_functions_are_as_close_to_pytorchs_as_documented(
-        names, binary, record_property, one_thread):
-    x, y = arguments()
+        names, binary, double, record_property, one_thread):
+    x, y = arguments(double)
     module = make_module(names, binary)
     program = evox_mlir.compile(module, methods={"forward": (x, y)})
     ours = program.forward(x, y)
@@ -135,14 +160,16 @@ def test_functions_are_as_close_to_pytorchs_as_documented(
         assert distance.max() <= ulps, name
 
 
-def test_functions_in_sums_are_those_of_elements(one_thread):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_functions_in_sums_are_those_of_elements(dtype, one_thread):
     """A sum computes its terms on vectors, a loop on scalars: the same."""
     class Both(torch.nn.Module):
         def forward(self, x: torch.Tensor):
             y = torch.cos(x) + torch.exp(-x.abs())
             return y, y.sum(1)
 
-    x = torch.linspace(-300, 300, 37 * 101).reshape(37, 101)
+    x = torch.linspace(-300, 300, 37 * 101, dtype=dtype).reshape(37, 101)
+    x[7] *= 1e9  # large angles
     program = evox_mlir.compile(torch.jit.script(Both()),
                                 methods={"forward": (x,)})
     elements, sums = program.forward(x)

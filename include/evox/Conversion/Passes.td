@@ -45,6 +45,21 @@ def EvoxMatmulToKernels : Pass<"evox-matmul-to-kernels", "::mlir::func::FuncOp">
   let dependentDialects = ["::evox::EvoxDialect", "::mlir::arith::ArithDialect"];
 }
 
+def EvoxCountsToKernels : Pass<"evox-counts-to-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Counts of truths per column become calls of a run-time kernel";
+  let description = [{
+    A `linalg.generic` that adds up truths as numbers of 64 bits, over the
+    last loop but one, becomes a call of `evox_k_count`; one whose truths are
+    `mask[i] and matrix[i, j]` a call of `evox_k_count_where`, which reads the
+    rows of the mask only. Where the numbers come from an op that makes the
+    truths as well, those are counted, and the numbers are never stored. So a
+    population is sorted into fronts in one pass over who dominates whom.
+  }];
+  let options = [Option<"minElements", "min-elements", "int64_t", "4096",
+                        "The least number of truths for a call">];
+  let dependentDialects = ["::evox::EvoxDialect", "::mlir::arith::ArithDialect"];
+}
+
 def EvoxLowerSums : Pass<"evox-lower-sums", "::mlir::func::FuncOp"> {
   let summary = "Sums become loops in the order of PyTorch's kernel";
   let description = [{

@@ -84,6 +84,11 @@ void evox_k_scatter(evox_ctx *, const evox_view *updates,
                     int64_t kind);
 void evox_k_nonzero(evox_ctx *, const evox_view *mask,
                     const evox_view *indices);
+/* out[..., j] += the number of i for which matrix[..., i, j] is true; of those
+ * only for which mask[..., i], which may have a last size of 1, is true. */
+void evox_k_count(evox_ctx *, const evox_view *matrix, const evox_view *out);
+void evox_k_count_where(evox_ctx *, const evox_view *matrix,
+                        const evox_view *mask, const evox_view *out);
 
 /* --- factorisations (LAPACK; linked only where one is used) ----------------
  */

@@ -142,6 +142,10 @@ void evox_rt_list_get(evox_ctx *ctx, int32_t slot, int64_t index,
 /* task(arg, i) for i in 0 .. n-1 on the instance's executor. */
 void evox_rt_parallel(evox_ctx *ctx, void (*task)(void *arg, int64_t i),
                       void *arg, int64_t n);
+/* Functions of large angles. */
+double evox_rt_sin(double x);
+double evox_rt_cos(double x);
+double evox_rt_tan(double x);
 
 #ifdef __cplusplus
 }

@@ -54,7 +54,7 @@ static void expand(Operation *op) {
     return;
   auto real = dyn_cast<FloatType>(element);
   bool narrow = real && real.getWidth() < 32;
-  if ((element.isF32() || narrow) &&
+  if ((element.isF32() || element.isF64() || narrow) &&
       llvm::all_of(op->getOperandTypes(),
                    [&](Type operand) { return operand == type; })) {
     Maker maker{builder, op->getLoc()};
@@ -63,7 +63,8 @@ static void expand(Operation *op) {
     for (Value operand : op->getOperands())
       args.push_back({&maker, narrow ? maker.make<arith::ExtFOp>(wide, operand)
                                      : operand});
-    if (std::optional<Num> result = expandFloat(op, args)) {
+    if (std::optional<Num> result =
+            element.isF64() ? expandDouble(op, args) : expandFloat(op, args)) {
       Value value =
           narrow ? maker.make<arith::TruncFOp>(type, result->v) : result->v;
       op->replaceAllUsesWith(ValueRange{value});

@@ -13,9 +13,10 @@
 
 namespace evox {
 
-/// The formula for the f32 operands `args` of a math op; nothing if there is
-/// none.
+/// The formula for the operands `args`, f32 or f64, of a math op; nothing if
+/// there is none.
 std::optional<Num> expandFloat(mlir::Operation *op, llvm::ArrayRef<Num> args);
+std::optional<Num> expandDouble(mlir::Operation *op, llvm::ArrayRef<Num> args);
 
 } // namespace evox
 

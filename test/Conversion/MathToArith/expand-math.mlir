@@ -36,16 +36,52 @@ func.func @narrow(%x: bf16) -> bf16 {
   return %0 : bf16
 }
 
+// CHECK-LABEL: func.func @exp64
+// CHECK:         %[[Q:.*]] = math.roundeven %{{.*}} : vector<4xf64>
+// CHECK:         math.fma %[[Q]], %{{.*}}, %arg0 : vector<4xf64>
+// CHECK-NOT:     math.exp
+// CHECK-NOT:     scf.if
+// CHECK:         return
+func.func @exp64(%x: vector<4xf64>) -> vector<4xf64> {
+  %0 = math.exp %x : vector<4xf64>
+  return %0 : vector<4xf64>
+}
+
+// Large angles of f64 are the C library's, behind a branch.
+
+// CHECK-LABEL: func.func @sin64
+// CHECK:         math.roundeven %{{.*}} : vector<2xf64>
+// CHECK:         %[[ANY:.*]] = vector.reduction <or>
+// CHECK:         scf.if %[[ANY]]
+// CHECK-COUNT-2: math.sin %{{.*}} : f64
+// CHECK:         vector.from_elements
+// CHECK:         } else {
+// CHECK-NOT:     math.sin
+// CHECK:         return
+func.func @sin64(%x: vector<2xf64>) -> vector<2xf64> {
+  %0 = math.sin %x : vector<2xf64>
+  return %0 : vector<2xf64>
+}
+
+// CHECK-LABEL: func.func @cos64
+// CHECK:         %[[LARGE:.*]] = arith.cmpf ole, %{{.*}} : f64
+// CHECK:         scf.if %[[LARGE]]
+// CHECK:           math.cos %arg0 : f64
+func.func @cos64(%x: f64) -> f64 {
+  %0 = math.cos %x : f64
+  return %0 : f64
+}
+
 // All others are the library's, a scalar at a time; what processors have
 // stays.
 
 // CHECK-LABEL: func.func @others
-// CHECK-COUNT-2: math.exp %{{.*}} : f64
+// CHECK-COUNT-2: math.erf %{{.*}} : f64
 // CHECK:         vector.from_elements
 // CHECK:         math.erf %{{.*}} : f32
 // CHECK:         math.sqrt %{{.*}} : vector<2xf64>
 func.func @others(%x: vector<2xf64>, %y: f32) -> (vector<2xf64>, f32) {
-  %0 = math.exp %x : vector<2xf64>
+  %0 = math.erf %x : vector<2xf64>
   %1 = math.erf %y : f32
   %2 = math.sqrt %0 : vector<2xf64>
   return %2, %1 : vector<2xf64>, f32
