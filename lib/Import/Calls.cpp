@@ -17,6 +17,7 @@
 
 #include "Calls.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/StringSet.h"
@@ -554,22 +555,36 @@ void Outliner::outline(CallOp end) {
   };
   for (mlir::Value v : pair.begin.getOperands().take_front(call.arguments))
     parameter(v);
-  for (mlir::Value v : c.inputs) {
-    if (map.contains(v))
-      continue;
-    SymbolRefAttr slot;
+  // Loads what is in a slot when the call begins.
+  auto load = [&](mlir::Value v) -> mlir::Value {
     for (auto &[symbol, value] : before)
       if (value == v && (!wanted.count(symbol) || wanted.lookup(symbol) == v) &&
           slotOf(symbol).canHold(v.getType()))
-        if ((slot = relative(scope, cast<SymbolRefAttr>(symbol))))
-          break;
+        if (SymbolRefAttr slot = relative(scope, cast<SymbolRefAttr>(symbol)))
+          return LoadOp::create(builder, loc, v.getType(), slot);
+    return {};
+  };
+  for (mlir::Value v : c.inputs) {
+    if (map.contains(v))
+      continue;
     Operation *owner = v.getDefiningOp();
-    if (slot)
-      map.map(v, LoadOp::create(builder, loc, v.getType(), slot));
-    else if (owner && owner->hasTrait<OpTrait::ConstantLike>())
+    auto size = dyn_cast_or_null<tensor::DimOp>(owner);
+    if (mlir::Value known = load(v)) {
+      map.map(v, known);
+    } else if (owner && owner->hasTrait<OpTrait::ConstantLike>()) {
       map.map(v, builder.clone(*owner)->getResult(0));
-    else
+    } else if (size && size.getConstantIndex()) {
+      // A size of what is there anyway.
+      mlir::Value source = map.lookupOrNull(size.getSource());
+      if (!source && (source = load(size.getSource())))
+        map.map(size.getSource(), source);
+      if (source)
+        map.map(v, tensor::DimOp::create(builder, loc, source, *size.getConstantIndex()));
+      else
+        parameter(v);
+    } else {
       parameter(v);
+    }
   }
 
   // It returns what Python returns, then what else is looked at afterwards.

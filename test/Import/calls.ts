@@ -4,7 +4,8 @@
 # REQUIRES: evox-import
 # RUN: evox-import %s --input=twice:float32[3] --input=shapes:float32[3],float32[2,3] \
 # RUN:   --input=constants:float32[3] --input=nested:float32[3] \
-# RUN:   --input=again:float32[3] --input=hidden:float32[3] -o %t.mlir
+# RUN:   --input=again:float32[3] --input=hidden:float32[3] \
+# RUN:   --input=open:float32[?,3] -o %t.mlir
 # RUN: evox-opt %t.mlir | FileCheck %s
 # RUN: evox-opt %t.mlir --evox-to-state | FileCheck %s --check-prefix=STATE
 #
@@ -107,6 +108,17 @@ def hidden(self, x: Tensor):
 # CHECK-NEXT:    evox.return %[[R]]
 def nested(self, x: Tensor):
     return self.sub.outer(x)
+
+# A size of an argument is taken from it.
+#
+# CHECK:       evox.func @own_1(%[[X:.*]]: tensor<?x3xf32>) -> tensor<?x3xf32> {
+# CHECK:         tensor.dim %[[X]]
+#
+# CHECK-LABEL: evox.func @open(
+# CHECK:         evox.call @own_1(%arg0) : (tensor<?x3xf32>) -> tensor<?x3xf32>
+def open(self, x: Tensor):
+    n = x.size(0)
+    return self.own(x) * n
 
 # CHECK-LABEL: evox.func @shapes(
 # CHECK:         evox.call @sub::@double(%arg0)
