@@ -6,8 +6,4 @@
 """Tests that are known to fail, by a part of their name. A row goes when its
 test passes."""
 
-KNOWN_FAILURES = {
-    "test_views_hypothesis.py::test_generated_programs_agree":
-        "swapping rows by one assignment of two in a while on data gives "
-        "garbage: EVOX_VIEW_SEED=12, 1,000 cases",
-}
+KNOWN_FAILURES = {}

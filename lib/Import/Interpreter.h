@@ -191,6 +191,22 @@ public:
   /// Fails where a value is an object that is not known any more.
   void checkKnown(const Py &v);
   bool inDataRegion() const { return !journal.empty(); }
+  /// Two tensors may be the same memory: a write into one of them spoils the
+  /// other one.
+  static void mayBeSame(const std::shared_ptr<Storage> &a, const std::shared_ptr<Storage> &b);
+  /// `merged` holds what `source` does and is its memory, if `condition` (an
+  /// i1) holds.
+  struct Link {
+    std::shared_ptr<Storage> merged;
+    Tensor source;
+    mlir::Value condition;
+  };
+  std::vector<Link> links;
+  /// Whether branches and loops say by links which memory their results are.
+  /// Costs code, so only a method that needs it is imported so.
+  bool followsAliases = false;
+  /// Whether an error told that the data decides what memory a tensor is.
+  bool metAlias = false;
 
   //===--- calls that stay calls: Calls.cpp ---------------------------------===//
   /// Calls a method of the module at `path`, or a function of the program; what
@@ -297,6 +313,15 @@ private:
   /// in order and apart. What was made in one of them is of no more use.
   std::vector<std::pair<uint64_t, uint64_t>> ended;
   bool hasEnded(const Born &object) const;
+  /// Fails if the content is not known.
+  void checkKnown(const Storage &storage);
+  /// A write into `storage` reaches what links don't tell of.
+  void spoilOthers(const std::shared_ptr<Storage> &storage, const Storage *written);
+  /// A write into `storage`, made on `condition`, reaches what links tell of.
+  void follow(const std::shared_ptr<Storage> &storage, mlir::Value condition,
+              llvm::SmallVectorImpl<const Storage *> &path);
+  /// The base of a tensor after `value` is written into it.
+  mlir::Value writeThrough(const Tensor &t, mlir::Value value);
   Content contentOf(const Cell &cell);
   void restore(const Cell &cell, const Content &content);
   void record(Cell cell);

@@ -21,6 +21,7 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <chrono>
@@ -211,6 +212,13 @@ void ModuleImporter::importEntry(const std::string &method, int phase) {
   loaded.clear();
   storages.clear();
   groups.clear();
+  in.links.clear();
+  in.followsAliases = widening.aliases.count(method);
+  in.metAlias = false;
+  auto onExit = llvm::make_scope_exit([&] {
+    if (in.metAlias)
+      wanted.aliases.insert(method);
+  });
   script::Function &fn = *in.root->object->methods.at(method);
 
   auto func = FuncOp::create(in.b, method, FunctionType::get(context, {}, {}));
@@ -542,13 +550,22 @@ importMethods(MLIRContext &context, script::Program &program, Location unknown,
           if (said.insert({p.text, p.loc.file + ":" + std::to_string(p.loc.line)}).second)
             emitError(at(p.loc)) << (p.isRefusal ? p.text : "unsupported op '" + p.text + "'");
       };
+      auto tryWithAliases = [&] {
+        size_t known = widening.aliases.size();
+        widening.aliases.insert(importer.wanted.aliases.begin(), importer.wanted.aliases.end());
+        return widening.aliases.size() > known;
+      };
       try {
         module = importer.run(methods);
       } catch (...) {
+        if (tryWithAliases())
+          continue;
         report();
         throw;
       }
       if (!importer.in.problems.empty()) {
+        if (tryWithAliases())
+          continue;
         report();
         return nullptr;
       }

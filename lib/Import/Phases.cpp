@@ -86,8 +86,7 @@ Py ModuleImporter::release(const Held &h) {
       storages[h.slot] = t->storage;
       if (h.group >= 0) {
         for (auto &other : groups[h.group]) {
-          other->maybeSame.push_back(t->storage);
-          t->storage->maybeSame.push_back(other);
+          in.mayBeSame(other, t->storage);
         }
         groups[h.group].push_back(t->storage);
       }

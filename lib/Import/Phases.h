@@ -49,6 +49,8 @@ struct Widening {
   std::set<std::string> scalars;
   std::map<std::string, std::vector<bool>> dims;
   std::map<std::string, std::pair<mlir::RankedTensorType, DType>> lists;
+  /// Methods whose results of branches and loops say which memory they are.
+  std::set<std::string> aliases;
   bool any() const { return !scalars.empty() || !dims.empty() || !lists.empty(); }
   /// Adds what `other` wants; false where all of it is there already.
   bool join(const Widening &other);

@@ -304,8 +304,7 @@ mlir::Value Interpreter::writeView(const View &view, mlir::Value base,
 
 mlir::Value Interpreter::read(const TensorRef &t) {
   Storage &storage = *t->storage;
-  if (!storage.poison.empty())
-    fail(storage.poison);
+  checkKnown(storage);
   if (t->chain.empty())
     return storage.value;
   // A value from inside a branch that has ended cannot be used here.
@@ -326,8 +325,8 @@ mlir::Value Interpreter::read(const TensorRef &t) {
 }
 
 void Interpreter::write(const TensorRef &t, mlir::Value value) {
-  if (!t->storage->poison.empty() && !t->chain.empty())
-    fail(t->storage->poison);
+  if (!t->chain.empty())
+    checkKnown(*t->storage);
   if (value.getType() != t->type) {
     auto from = cast<RankedTensorType>(value.getType());
     if (from.getRank() != t->type.getRank())
@@ -340,20 +339,21 @@ void Interpreter::write(const TensorRef &t, mlir::Value value) {
     requireSame(sizeOf(value, d), t->sizes[d],
                 "a value of size {} is written in place into a tensor of size {} "
                 "at dimension " + std::to_string(d));
-  for (std::weak_ptr<Storage> &other : t->storage->maybeSame)
-    if (auto s = other.lock(); s && !hasEnded(*s))
-      spoil(s, "a tensor was written in place, and only the data decides whether "
-               "this tensor is the same memory: clone() it before");
-  if (t->chain.empty()) {
-    setStorage(t->storage, value);
-    return;
-  }
-  SmallVector<mlir::Value> bases = {t->storage->value};
-  for (const View &view : ArrayRef(t->chain).drop_back())
+  spoilOthers(t->storage, t->storage.get());
+  setStorage(t->storage, writeThrough(*t, value));
+  SmallVector<const Storage *> path;
+  follow(t->storage, {}, path);
+}
+
+mlir::Value Interpreter::writeThrough(const Tensor &t, mlir::Value value) {
+  if (t.chain.empty())
+    return value;
+  SmallVector<mlir::Value> bases = {t.storage->value};
+  for (const View &view : ArrayRef(t.chain).drop_back())
     bases.push_back(applyView(view, bases.back()));
-  for (auto [view, base] : llvm::zip(llvm::reverse(t->chain), llvm::reverse(bases)))
+  for (auto [view, base] : llvm::zip(llvm::reverse(t.chain), llvm::reverse(bases)))
     value = writeView(view, base, value);
-  setStorage(t->storage, value);
+  return value;
 }
 
 TensorRef Interpreter::fromData(const script::TensorData &data) {

@@ -86,6 +86,8 @@ struct Tensor {
   llvm::SmallVector<Dim> sizes;
   /// PyTorch's strides, as far as they are known: decide what is a view.
   std::optional<llvm::SmallVector<int64_t>> strides;
+  /// The data decides the strides, so whether a reshaped tensor is a view.
+  bool stridesVary = false;
   bool requiresGrad = false;
   bool isParameter = false;
   /// A Python number that became a tensor: weaker in type promotion.

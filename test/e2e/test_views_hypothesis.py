@@ -32,9 +32,6 @@ import worker  # noqa: E402
 CASES = int(os.environ.get("EVOX_VIEW_CASES", "60"))
 SEED = os.environ.get("EVOX_VIEW_SEED")
 BATCH = 40
-# The only reason for which a program may be refused: a name that stands for
-# one memory or another by the data, and a write into one of them.
-REFUSAL = "only the data decides whether this tensor is the same memory"
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -116,8 +113,7 @@ def make_test(consume):
 def must_agree(body):
     VERDICTS.judge([body])
     verdict, text = VERDICTS.known[body]
-    if verdict == "wrong" or (verdict == "unsupported"
-                              and REFUSAL not in text):
+    if verdict in ("wrong", "unsupported"):
         raise AssertionError(
             f"{verdict}: {text}\n\n{view_programs.method('forward', body)}")
 
@@ -133,5 +129,4 @@ def test_generated_programs_agree(record_property):
         f"{n} {verdict}" for verdict, n in sorted(count.items())))
     # Writes the same programs again; a failing one is shrunk.
     make_test(must_agree)()
-    good = count.get("same", 0)
-    assert good >= 0.8 * len(COLLECTED), count
+    assert count.get("same", 0) >= 0.9 * len(COLLECTED), count

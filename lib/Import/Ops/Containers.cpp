@@ -86,8 +86,7 @@ static Py choose(Call &c, mlir::Value condition, const Py &x, const Py &y) {
     t->requiresGrad = x.tensor->requiresGrad;
     // A write through it would be one into either.
     for (const Py *v : {&x, &y}) {
-      t->storage->maybeSame.push_back(v->tensor->storage);
-      v->tensor->storage->maybeSame.push_back(t->storage);
+      c.in.mayBeSame(t->storage, v->tensor->storage);
     }
     return Py::of(t);
   }

@@ -46,6 +46,8 @@ bool import::isContiguous(Call &c, const TensorRef &t) {
 
 static Py copyOf(Call &c, const TensorRef &t) {
   TensorRef r = c.in.make(c.in.read(t), t->dtype);
+  if (t->stridesVary)
+    c.in.mayBeSame(r->storage, t->storage);
   return Py::of(r);
 }
 
@@ -175,11 +177,14 @@ static Py viewAs(Call &c, const TensorRef &t, SmallVector<Dim> sizes, bool mayCo
     strides = viewStrides(t->type.getShape(), *t->strides, type.getShape());
   if (strides)
     return Py::of(reshapeView(c, t, sizes, strides));
-  if (!mayCopy)
+  if (!mayCopy && !t->stridesVary)
     c.in.fail("view size is not compatible with input tensor's size and stride (at "
               "least one dimension spans across two contiguous subspaces). Use "
               ".reshape(...) instead.");
-  return c.in.makeValue(c.in.reshape(c.in.read(t), sizes), t->dtype);
+  TensorRef copy = c.in.make(c.in.reshape(c.in.read(t), sizes), t->dtype);
+  if (t->stridesVary)
+    c.in.mayBeSame(copy->storage, t->storage);
+  return Py::of(copy);
 }
 
 static Results viewOp(Call &c) {
