@@ -12,8 +12,10 @@ ONE = contestants.ONE
 
 
 def page(results):
+    import goals
+
     parts = [head(results), times(results), ratios(results),
-             roofline(results), scaling(results), compiling(results),
+             goals.section(results), roofline(results), scaling(results), compiling(results),
              first_generation(results), memory(results), notes(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -136,7 +136,7 @@ class Run:
                "alone": workload.first, "large": workload.large,
                "compile": {k: v for k, v in compiled.items()
                            if k != "libraries"}}
-        if workload.large and not self.args.force:
+        if workload.large:
             self.prepare.close()  # what it keeps is memory
         if "error" in compiled:
             row["failures"]["ours"] = compiled["error"]
