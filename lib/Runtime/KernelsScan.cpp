@@ -47,9 +47,9 @@ template <typename S> S logAddExp(S x, S y) {
 }
 
 template <typename T, typename S, typename F>
-void scan(const evox_view &in, T *out, int64_t dim, S start, F combine) {
-  Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
-  for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
+void scan(const evox_view &in, T *out, Lanes &lanes, int64_t count, S start,
+          F combine) {
+  for (int64_t lane = 0; lane < count; ++lane, lanes.next()) {
     const T *from = static_cast<const T *>(in.data) + lanes.offset;
     T *to = out + lanes.outOffset;
     S sum = start;
@@ -69,9 +69,9 @@ void scan(const evox_view &in, T *out, int64_t dim, S start, F combine) {
 
 // The first element starts it, so that an integer type needs no least value.
 template <typename T, typename Wins>
-void extremes(const evox_view &in, T *out, int64_t dim, Wins wins) {
-  Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
-  for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
+void extremes(const evox_view &in, T *out, Lanes &lanes, int64_t count,
+              Wins wins) {
+  for (int64_t lane = 0; lane < count; ++lane, lanes.next()) {
     const T *from = static_cast<const T *>(in.data) + lanes.offset;
     T *to = out + lanes.outOffset;
     _Pragma("clang loop unroll(disable) vectorize(disable)") for (int64_t i = 0,
@@ -92,29 +92,42 @@ void extremes(const evox_view &in, T *out, int64_t dim, Wins wins) {
 extern "C" void evox_k_cumulative(evox_ctx *ctx, const evox_view *in,
                                   const evox_view *out, int64_t kind,
                                   int64_t dim) {
-  bool known = dispatch(in->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    using S = Sums<T>;
-    T *to = static_cast<T *>(out->data);
-    switch (kind) {
-    case Sum:
-      return scan<T>(*in, to, dim, S(0), [](S a, T b) { return S(a + S(b)); });
-    case Prod:
-      return scan<T>(*in, to, dim, S(1), [](S a, T b) { return S(a * S(b)); });
-    case Max:
-      return extremes<T>(*in, to, dim, [](auto x, auto y) { return x >= y; });
-    case Min:
-      return extremes<T>(*in, to, dim, [](auto x, auto y) { return x <= y; });
-    case LogSumExp:
-      if constexpr (isFloat<T>)
-        return scan<T>(*in, to, dim, S(-INFINITY),
-                       [](S a, T b) { return logAddExp(S(b), a); });
-      break;
-    }
-    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "cumulative: no kind %lld of %s",
-         static_cast<long long>(kind), nameOf(in->dtype));
-  });
-  if (!known)
-    fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "cumulative: no scans of %s",
-         nameOf(in->dtype));
+  auto some = [&](Lanes &lanes, int64_t count) {
+    bool known = dispatch(in->dtype, [&](auto tag) {
+      using T = typename decltype(tag)::Type;
+      using S = Sums<T>;
+      T *to = static_cast<T *>(out->data);
+      switch (kind) {
+      case Sum:
+        return scan<T>(*in, to, lanes, count, S(0),
+                       [](S a, T b) { return S(a + S(b)); });
+      case Prod:
+        return scan<T>(*in, to, lanes, count, S(1),
+                       [](S a, T b) { return S(a * S(b)); });
+      case Max:
+        return extremes<T>(*in, to, lanes, count,
+                           [](auto x, auto y) { return x >= y; });
+      case Min:
+        return extremes<T>(*in, to, lanes, count,
+                           [](auto x, auto y) { return x <= y; });
+      case LogSumExp:
+        if constexpr (isFloat<T>)
+          return scan<T>(*in, to, lanes, count, S(-INFINITY),
+                         [](S a, T b) { return logAddExp(S(b), a); });
+        break;
+      }
+      fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+           "cumulative: no kind %lld of %s", static_cast<long long>(kind),
+           nameOf(in->dtype));
+    });
+    if (!known)
+      fail(instanceOf(ctx), EVOX_ERROR_PROGRAM, "cumulative: no scans of %s",
+           nameOf(in->dtype));
+  };
+  // Reports what it does not know of a tensor without elements as well.
+  if (countOf(*in) == 0) {
+    Lanes none(*in, dim, in->rank ? in->shape[dim] : 1);
+    return some(none, 0);
+  }
+  forLanes(ctx, *in, dim, in->rank ? in->shape[dim] : 1, some);
 }

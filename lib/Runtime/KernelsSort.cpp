@@ -9,7 +9,9 @@
 // Where PyTorch doesn't promise an order of equal elements, programs still
 // depend on the one it gives: that of the std::sort, std::partial_sort and
 // std::nth_element of libstdc++, which are the same templates here. Build this
-// file with libstdc++'s headers (no code of the library is linked).
+// file with libstdc++'s headers (no code of the library is linked). Where no
+// two elements are equal there is only one order, and radix sort finds it
+// faster.
 //
 //===----------------------------------------------------------------------===//
 
@@ -88,6 +90,7 @@ struct Narrow {
   }
   int64_t index() const { return int64_t(both & 0xffffffff); }
   uint64_t key() const { return both; }
+  uint32_t order() const { return uint32_t(both >> 32); }
 };
 struct Wide {
   using Key = uint64_t;
@@ -100,6 +103,7 @@ struct Wide {
   }
   int64_t index() const { return at; }
   uint64_t key() const { return bits; }
+  uint64_t order() const { return bits; }
 };
 
 template <typename E> void insertionSort(E *data, int64_t n) {
@@ -138,57 +142,169 @@ template <typename E> E *mergeSort(E *data, E *spare, int64_t n) {
   return data;
 }
 
-template <typename E> E *radixSort(E *data, E *spare, int64_t n) {
-  constexpr int digits = E::kBits / 8;
-  int64_t counts[digits][256] = {};
-  for (int64_t i = 0; i < n; ++i)
+// Counts of digits, enough for both kinds of keys and both sizes of digits.
+constexpr int64_t kCounts = 6 << 11;
+
+template <typename E, int Bits>
+E *radixSort(E *data, E *spare, int64_t n, uint32_t *counts) {
+  constexpr int digits = (E::kBits + Bits - 1) / Bits;
+  constexpr uint64_t mask = (1 << Bits) - 1;
+  std::memset(counts, 0, (digits << Bits) * sizeof(uint32_t));
+  for (int64_t i = 0; i < n; ++i) {
+    uint64_t key = data[i].key() >> E::kFirstBit;
     for (int d = 0; d < digits; ++d)
-      ++counts[d][data[i].key() >> (E::kFirstBit + 8 * d) & 255];
+      ++counts[(d << Bits) + (key >> (Bits * d) & mask)];
+  }
   for (int d = 0; d < digits; ++d) {
-    int shift = E::kFirstBit + 8 * d;
-    int64_t *count = counts[d];
-    if (count[data[0].key() >> shift & 255] == n)
+    int shift = E::kFirstBit + Bits * d;
+    uint32_t *count = counts + (d << Bits);
+    if (count[data[0].key() >> shift & mask] == n)
       continue;
-    int64_t sum = 0;
-    for (int i = 0; i < 256; ++i) {
-      int64_t here = count[i];
+    uint32_t sum = 0;
+    for (uint64_t i = 0; i <= mask; ++i) {
+      uint32_t here = count[i];
       count[i] = sum;
       sum += here;
     }
     for (int64_t i = 0; i < n; ++i)
-      spare[count[data[i].key() >> shift & 255]++] = data[i];
+      spare[count[data[i].key() >> shift & mask]++] = data[i];
     std::swap(data, spare);
   }
   return data;
 }
 
-// In place of `data` or in `spare`, each of n.
+/// One digit of a large sort: each task has a part of the elements.
+template <typename E> struct Digit {
+  static constexpr int kTasks = 8, kBits = 8;
+  E *from, *to;
+  int64_t n;
+  int shift;
+  uint32_t (*counts)[1 << kBits]; // of each task
+
+  uint64_t of(const E &x) const { return x.key() >> shift & 255; }
+  int64_t first(int64_t task) const { return n * task / kTasks; }
+  static void count(void *arg, int64_t task) {
+    const Digit &job = *static_cast<Digit *>(arg);
+    uint32_t *counts = job.counts[task];
+    std::memset(counts, 0, sizeof *job.counts);
+    for (int64_t i = job.first(task); i < job.first(task + 1); ++i)
+      ++counts[job.of(job.from[i])];
+  }
+  static void move(void *arg, int64_t task) {
+    const Digit &job = *static_cast<Digit *>(arg);
+    uint32_t *counts = job.counts[task];
+    for (int64_t i = job.first(task); i < job.first(task + 1); ++i)
+      job.to[counts[job.of(job.from[i])]++] = job.from[i];
+  }
+};
+
 template <typename E>
-__attribute__((noinline)) E *sortKeys(E *data, E *spare, int64_t n) {
-  return n >= 32 * E::kBits ? radixSort(data, spare, n)
-                            : mergeSort(data, spare, n);
+E *radixSortOnThreads(evox_ctx *ctx, E *data, E *spare, int64_t n,
+                      uint32_t *counts) {
+  using D = Digit<E>;
+  static_assert(D::kTasks << D::kBits <= kCounts, "the counts have room");
+  D job{data, spare, n, 0, reinterpret_cast<uint32_t (*)[256]>(counts)};
+  for (int digit = 0; digit < E::kBits / 8; ++digit) {
+    job.shift = E::kFirstBit + 8 * digit;
+    evox_rt_parallel(ctx, D::count, &job, D::kTasks);
+    uint32_t sum = 0;
+    bool same = false;
+    for (int i = 0; i < 256; ++i) {
+      uint32_t before = sum;
+      for (int task = 0; task < D::kTasks; ++task) {
+        uint32_t here = job.counts[task][i];
+        job.counts[task][i] = sum;
+        sum += here;
+      }
+      same |= sum - before == n;
+    }
+    if (same)
+      continue;
+    evox_rt_parallel(ctx, D::move, &job, D::kTasks);
+    std::swap(job.from, job.to);
+  }
+  return job.from;
+}
+
+// In place of `data` or in `spare`, each of n. Where the sorts meet was
+// measured.
+template <typename E>
+__attribute__((noinline)) E *sortKeys(evox_ctx *ctx, E *data, E *spare,
+                                      int64_t n, uint32_t *counts) {
+  constexpr bool narrow = E::kBits == 32;
+  if (n < (narrow ? 128 : 192) || n >= int64_t(1) << 32)
+    return mergeSort(data, spare, n);
+  if (n >= 1 << 17 && instanceOf(ctx)->threads > 1)
+    return radixSortOnThreads(ctx, data, spare, n, counts);
+  if (narrow ? n >= 1000 && n < 500'000 : n >= 4096)
+    return radixSort<E, 11>(data, spare, n, counts);
+  return radixSort<E, 8>(data, spare, n, counts);
+}
+
+// The present lane's elements as keys.
+template <typename E>
+void makeKeys(const evox_view &in, const Lanes &lanes, bool descending,
+              E *keys) {
+  dispatch(in.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    const T *from = static_cast<const T *>(in.data) + lanes.offset;
+    EVOX_PLAIN_LOOP
+    for (int64_t i = 0; i < lanes.size; ++i) {
+      auto key = keyOf(from[i * lanes.stride]);
+      if constexpr (sizeof key <= sizeof(typename E::Key))
+        keys[i].set(descending ? ~key : key, i);
+    }
+  });
+}
+
+template <typename E> struct Keys {
+  E *keys;
+  uint32_t *counts;
+  Keys(evox_ctx *ctx, int64_t n) {
+    keys = static_cast<E *>(evox_rt_alloc(ctx, 2 * n * int64_t(sizeof(E))));
+    counts = static_cast<uint32_t *>(
+        evox_rt_alloc(ctx, kCounts * int64_t(sizeof(uint32_t))));
+  }
+  void release(evox_ctx *ctx) {
+    evox_rt_free(ctx, counts);
+    evox_rt_free(ctx, keys);
+  }
+};
+
+// As std::sort of libstdc++ orders what is equal.
+template <typename E>
+__attribute__((noinline)) void librarySort(E *keys, int64_t n) {
+  std::sort(keys, keys + n,
+            [](const E &x, const E &y) { return x.order() < y.order(); });
 }
 
 template <typename E>
-void stableSort(evox_ctx *ctx, const evox_view &in, const evox_view &values,
-                const evox_view &indices, int64_t dim, bool descending) {
-  Lanes lanes(in, dim, in.rank ? in.shape[dim] : 1);
-  int64_t n = lanes.size;
-  E *scratch = static_cast<E *>(evox_rt_alloc(ctx, 2 * n * int64_t(sizeof(E))));
-  for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
-    dispatch(in.dtype, [&](auto tag) {
-      using T = typename decltype(tag)::Type;
-      const T *from = static_cast<const T *>(in.data) + lanes.offset;
-      EVOX_PLAIN_LOOP
-      for (int64_t i = 0; i < n; ++i) {
-        auto key = keyOf(from[i * lanes.stride]);
-        if constexpr (sizeof key <= sizeof(typename E::Key))
-          scratch[i].set(descending ? ~key : key, i);
-      }
-    });
-    put(in, values, indices, lanes, sortKeys(scratch, scratch + n, n), n);
-  }
-  evox_rt_free(ctx, scratch);
+void sortAll(evox_ctx *ctx, const evox_view &in, const evox_view &values,
+             const evox_view &indices, int64_t dim, bool descending,
+             bool stable) {
+  forLanes(ctx, in, dim, in.rank ? in.shape[dim] : 1,
+           [&](Lanes &lanes, int64_t count) {
+             int64_t n = lanes.size;
+             Keys<E> memory(ctx, n);
+             for (int64_t lane = 0; lane < count; ++lane, lanes.next()) {
+               E *keys = memory.keys;
+               makeKeys(in, lanes, descending, keys);
+               // Small ones are sorted anyway before equal ones are found.
+               bool done = stable || n >= 64;
+               if (done)
+                 keys = sortKeys(ctx, keys, keys + n, n, memory.counts);
+               for (int64_t i = 1; i < n && done && !stable; ++i)
+                 done = keys[i].order() != keys[i - 1].order();
+               if (!done) {
+                 keys = memory.keys;
+                 if (n >= 64)
+                   makeKeys(in, lanes, descending, keys);
+                 librarySort(keys, n);
+               }
+               put(in, values, indices, lanes, keys, n);
+             }
+             memory.release(ctx);
+           });
 }
 
 //===-- PyTorch's order ---------------------------------------------------===//
@@ -291,16 +407,17 @@ __attribute__((noinline)) void quickSelect(Item<A> *items, int64_t n,
 template <typename A, typename F>
 void torchOrder(evox_ctx *ctx, const evox_view &in, const evox_view &values,
                 const evox_view &indices, int64_t dim, int64_t k, F order) {
-  Lanes lanes(in, dim, k);
-  int64_t n = lanes.size;
-  Item<A> *items =
-      static_cast<Item<A> *>(evox_rt_alloc(ctx, n * int64_t(sizeof(Item<A>))));
-  for (int64_t lane = 0; lane < lanes.count; ++lane, lanes.next()) {
-    gather(in, lanes, items);
-    order(items, n);
-    put(in, values, indices, lanes, items, k);
-  }
-  evox_rt_free(ctx, items);
+  forLanes(ctx, in, dim, k, [&](Lanes &lanes, int64_t count) {
+    int64_t n = lanes.size;
+    Item<A> *items = static_cast<Item<A> *>(
+        evox_rt_alloc(ctx, n * int64_t(sizeof(Item<A>))));
+    for (int64_t lane = 0; lane < count; ++lane, lanes.next()) {
+      gather(in, lanes, items);
+      order(items, n);
+      put(in, values, indices, lanes, items, k);
+    }
+    evox_rt_free(ctx, items);
+  });
 }
 
 /// Calls f with a value of the type that elements of the dtype compare as.
@@ -345,22 +462,17 @@ extern "C" void evox_k_sort(evox_ctx *ctx, const evox_view *in,
            static_cast<long long>(n));
     withCompared(in->dtype, [&](auto zero) {
       using A = decltype(zero);
-      torchOrder<A>(ctx, *in, *values, *indices, dim, n,
-                    [&](Item<A> *items, int64_t n) {
-                      quickSelect(items, n, k);
-                    });
+      torchOrder<A>(
+          ctx, *in, *values, *indices, dim, n,
+          [&](Item<A> *items, int64_t n) { quickSelect(items, n, k); });
     });
-  } else if ((flags & EVOX_SORT_UNSTABLE) && !radix)
-    withCompared(in->dtype, [&](auto zero) {
-      using A = decltype(zero);
-      torchOrder<A>(ctx, *in, *values, *indices, dim, n,
-                    descending ? sortItems<A, Greater<A>>
-                               : sortItems<A, Less<A>>);
-    });
-  else if (sizeOf(in->dtype) == 8 || n >= int64_t(1) << 32)
-    stableSort<Wide>(ctx, *in, *values, *indices, dim, descending);
+    return;
+  }
+  bool stable = !(flags & EVOX_SORT_UNSTABLE) || radix;
+  if (sizeOf(in->dtype) == 8 || n >= int64_t(1) << 32)
+    sortAll<Wide>(ctx, *in, *values, *indices, dim, descending, stable);
   else
-    stableSort<Narrow>(ctx, *in, *values, *indices, dim, descending);
+    sortAll<Narrow>(ctx, *in, *values, *indices, dim, descending, stable);
 }
 
 extern "C" void evox_k_topk(evox_ctx *ctx, const evox_view *in,

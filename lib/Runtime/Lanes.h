@@ -58,11 +58,56 @@ struct Lanes {
     outOffset = lane / outStride * outBlock + lane % outStride;
   }
 
+  /// Makes it lane number `to`.
+  __attribute__((noinline)) void seek(int64_t to) {
+    lane = to;
+    outOffset = lane / outStride * outBlock + lane % outStride;
+    offset = 0;
+    for (int32_t d = in.rank; d-- > 0;) {
+      if (d == dim)
+        continue;
+      index[d] = to % in.shape[d];
+      to /= in.shape[d];
+      offset += index[d] * in.strides[d];
+    }
+  }
+
 private:
   int64_t index[EVOX_MAX_RANK] = {};
   int64_t lane = 0;
   int64_t outBlock;
 };
+
+/// Calls f(lanes, n) for n lanes after one another, from the one that `lanes`
+/// is at: for all of them, or for parts on several threads.
+template <typename F> struct LaneTasks {
+  const evox_view &in;
+  int64_t dim, outSize, count, perTask;
+  const F &f;
+
+  static void run(void *arg, int64_t task) {
+    const LaneTasks &job = *static_cast<LaneTasks *>(arg);
+    Lanes lanes(job.in, job.dim, job.outSize);
+    int64_t first = task * job.perTask, n = job.count - first;
+    lanes.seek(first);
+    job.f(lanes, n < job.perTask ? n : job.perTask);
+  }
+};
+template <typename F>
+void forLanes(evox_ctx *ctx, const evox_view &in, int64_t dim, int64_t outSize,
+              const F &f) {
+  constexpr int64_t kLeast = 1 << 14; // elements that are worth a task
+  Lanes lanes(in, dim, outSize);
+  if (lanes.count == 0)
+    return;
+  int64_t perTask =
+      lanes.size ? (kLeast + lanes.size - 1) / lanes.size : kLeast;
+  if (instanceOf(ctx)->threads < 2 || lanes.count <= perTask)
+    return f(lanes, lanes.count);
+  LaneTasks<F> job{in, dim, outSize, lanes.count, perTask, f};
+  evox_rt_parallel(ctx, LaneTasks<F>::run, &job,
+                   (lanes.count + perTask - 1) / perTask);
+}
 
 } // namespace evox::rt
 

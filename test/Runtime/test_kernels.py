@@ -83,6 +83,15 @@ def test_sort_distinct(ours, dtype):
         x = (torch.randn(n, dtype=torch.float64) * 1e9).to(dtype)
         for descending in [False, True]:
             same_order(ours, x, 0, descending, True)
+            same_order(ours, x, 0, descending, False)
+    # One pair of equal ones among others, or of NaN, is enough to matter.
+    if dtype.is_floating_point:
+        for equal in [1.5, float("nan"), -0.0]:
+            x = torch.randn(3000, dtype=dtype)
+            x[[100, 2000, 2500]] = equal
+            x[200] = abs(equal)
+            for descending in [False, True]:
+                same_order(ours, x, 0, descending, False)
 
 
 @pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
