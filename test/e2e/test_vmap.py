@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 import evox_mlir
+from lanes import lane_seed
 
 LANES = 5
 
@@ -405,14 +406,6 @@ def test_lanes_draw_one_after_the_other_where_data_decides():
                                rtol=0, atol=0)
     torch.testing.assert_close(state["x"], torch.stack([x for _, x in runs]),
                                rtol=0, atol=0)
-
-
-def lane_seed(seed, lane):
-    mask = (1 << 64) - 1
-    z = (seed + (lane + 1) * 0x9E3779B97F4A7C15) & mask
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-    return z ^ (z >> 31)
 
 
 @pytest.mark.parametrize("chunk", ["", ", chunk_size=3"])

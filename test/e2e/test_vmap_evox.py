@@ -12,17 +12,10 @@ import torch
 import evox_cases
 import evox_mlir
 from evox_cases import ALGORITHMS, Case
+from lanes import lane_seed
 
 LANES = 3
 MULTI = ("RVEA", "NSGA2", "MOEAD")
-
-
-def lane_seed(seed, lane):
-    mask = (1 << 64) - 1
-    z = (seed + (lane + 1) * 0x9E3779B97F4A7C15) & mask
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-    return z ^ (z >> 31)
 
 
 def settled(case):

@@ -290,6 +290,15 @@ TorchProgram::convertNode(Function &fn, jit::Node *node,
   }
   for (c10::Symbol name : node->attributeNames()) {
     Constant value;
+    auto fillList = [&](const char *type, Constant::Kind kind, auto field, const auto &items) {
+      value.kind = Constant::List;
+      value.type = type;
+      for (const auto &item : items) {
+        value.items.emplace_back();
+        value.items.back().kind = kind;
+        value.items.back().*field = item;
+      }
+    };
     switch (node->kindOf(name)) {
     case jit::AttributeKind::i:
       value.kind = Constant::Int;
@@ -314,31 +323,13 @@ TorchProgram::convertNode(Function &fn, jit::Node *node,
       value.tensor = convertTensor(node->t(name));
       break;
     case jit::AttributeKind::is:
-      value.kind = Constant::List;
-      value.type = "List[int]";
-      for (int64_t i : node->is(name)) {
-        value.items.emplace_back();
-        value.items.back().kind = Constant::Int;
-        value.items.back().i = i;
-      }
+      fillList("List[int]", Constant::Int, &Constant::i, node->is(name));
       break;
     case jit::AttributeKind::fs:
-      value.kind = Constant::List;
-      value.type = "List[float]";
-      for (double f : node->fs(name)) {
-        value.items.emplace_back();
-        value.items.back().kind = Constant::Float;
-        value.items.back().f = f;
-      }
+      fillList("List[float]", Constant::Float, &Constant::f, node->fs(name));
       break;
     case jit::AttributeKind::ss:
-      value.kind = Constant::List;
-      value.type = "List[str]";
-      for (const std::string &s : node->ss(name)) {
-        value.items.emplace_back();
-        value.items.back().kind = Constant::String;
-        value.items.back().s = s;
-      }
+      fillList("List[str]", Constant::String, &Constant::s, node->ss(name));
       break;
     case jit::AttributeKind::ival:
       value = convert(node->ival(name));

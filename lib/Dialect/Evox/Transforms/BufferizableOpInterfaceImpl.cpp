@@ -77,6 +77,19 @@ struct KernelCallModel
   }
 };
 
+/// Ops that hand memory on without a look at it.
+template <typename Model, typename Op>
+struct TouchesNothing : BufferizableOpInterface::ExternalModel<Model, Op> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return false;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
+                               const AnalysisState &) const {
+    return false;
+  }
+};
+
 struct ListAppendModel
     : BufferizableOpInterface::ExternalModel<ListAppendModel, ListAppendOp> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &,
@@ -106,16 +119,7 @@ struct ListAppendModel
   }
 };
 
-struct ListGetModel
-    : BufferizableOpInterface::ExternalModel<ListGetModel, ListGetOp> {
-  bool bufferizesToMemoryRead(Operation *, OpOperand &,
-                              const AnalysisState &) const {
-    return false;
-  }
-  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
-                               const AnalysisState &) const {
-    return false;
-  }
+struct ListGetModel : TouchesNothing<ListGetModel, ListGetOp> {
   AliasingValueList getAliasingValues(Operation *, OpOperand &,
                                       const AnalysisState &) const {
     return {};
@@ -145,16 +149,7 @@ struct ListGetModel
   }
 };
 
-struct ContiguousModel
-    : BufferizableOpInterface::ExternalModel<ContiguousModel, ContiguousOp> {
-  bool bufferizesToMemoryRead(Operation *, OpOperand &,
-                              const AnalysisState &) const {
-    return false;
-  }
-  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
-                               const AnalysisState &) const {
-    return false;
-  }
+struct ContiguousModel : TouchesNothing<ContiguousModel, ContiguousOp> {
   AliasingValueList getAliasingValues(Operation *op, OpOperand &,
                                       const AnalysisState &) const {
     return {{op->getResult(0), BufferRelation::Equivalent}};
