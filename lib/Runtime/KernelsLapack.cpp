@@ -125,16 +125,22 @@ struct Matrix {
   template <typename T> T &at(int64_t i, int64_t j) const {
     return reinterpret_cast<T *>(data)[i * rowStride + j * columnStride];
   }
+  /// Calls f(i, j) for each element, by squares that caches hold: the matrix
+  /// may lie by rows, LAPACK's lies by columns.
+  template <typename F> void forEach(F f) const {
+    constexpr int64_t side = 16;
+    for (int64_t first = 0; first < rows; first += side)
+      for (int64_t column = 0; column < columns; column += side)
+        for (int64_t j = column; j < least(int(column + side), columns); ++j)
+          for (int64_t i = first; i < least(int(first + side), rows); ++i)
+            f(i, j);
+  }
   /// To memory by columns, of `ld` rows.
   template <typename T> void load(T *to, int64_t ld) const {
-    for (int64_t j = 0; j < columns; ++j)
-      for (int64_t i = 0; i < rows; ++i)
-        to[i + j * ld] = at<T>(i, j);
+    forEach([&](int64_t i, int64_t j) { to[i + j * ld] = at<T>(i, j); });
   }
   template <typename T> void store(const T *from, int64_t ld) const {
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < columns; ++j)
-        at<T>(i, j) = from[i + j * ld];
+    forEach([&](int64_t i, int64_t j) { at<T>(i, j) = from[i + j * ld]; });
   }
   template <typename T> void fill(T value, T diagonal) const {
     for (int64_t i = 0; i < rows; ++i)
@@ -160,19 +166,35 @@ void setInfo(const evox_view *info, int64_t index, int value) {
   static_cast<int32_t *>(info->data)[index] = value;
 }
 
+/// The matrices of a batch; a task is one of them.
+template <typename F> struct Batch {
+  evox_ctx *ctx;
+  int32_t dtype;
+  const F &f;
+  static void run(void *arg, int64_t index) {
+    const Batch &job = *static_cast<Batch *>(arg);
+    setBlasContext(job.ctx);
+    if (job.dtype == EVOX_FLOAT32)
+      job.f(index, float());
+    else
+      job.f(index, double());
+  }
+};
+
 template <typename F>
 void forEachMatrix(evox_ctx *ctx, const evox_view *view, F f) {
-  int64_t n = batchOf(*view);
-  setBlasContext(ctx);
-  if (view->dtype == EVOX_FLOAT32)
-    for (int64_t i = 0; i < n; ++i)
-      f(i, float());
-  else if (view->dtype == EVOX_FLOAT64)
-    for (int64_t i = 0; i < n; ++i)
-      f(i, double());
-  else
+  if (view->dtype != EVOX_FLOAT32 && view->dtype != EVOX_FLOAT64)
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
          "LAPACK: expected float32 or float64, got %s", nameOf(view->dtype));
+  Batch<F> job{ctx, view->dtype, f};
+  int64_t n = batchOf(*view);
+  int64_t elements = view->shape[view->rank - 2] * view->shape[view->rank - 1];
+  // A factorisation takes some 10 ns for each element and more.
+  if (n > 1 && n * elements >= 10'000)
+    evox_rt_parallel(ctx, Batch<F>::run, &job, n);
+  else
+    for (int64_t i = 0; i < n; ++i)
+      Batch<F>::run(&job, i);
 }
 
 /// Asks `call(work, lwork)` how much memory it wants, then calls it with it.

@@ -312,7 +312,7 @@ void evox::rt::addProduct(evox_ctx *ctx, T alpha, Strided<const T> a,
       job.c = c.at(0, j);
       int64_t tasks = (m + job.rowsPerTask - 1) / job.rowsPerTask;
       // Waking threads takes some microseconds.
-      if (m * job.columns * job.depth < 200'000)
+      if (m * job.columns * job.depth < 2'000'000)
         for (int64_t i = 0; i < tasks; ++i)
           Product<T>::run(&job, i);
       else

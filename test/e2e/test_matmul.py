@@ -32,8 +32,9 @@ class Batch(torch.nn.Module):
 
 
 class Factors(torch.nn.Module):
-    def forward(self, a):
-        positive = a @ a.T
+    """Of matrices, or of batches of them."""
+
+    def forward(self, a, positive):
         w, v = torch.linalg.eigh(positive)
         q, r = torch.linalg.qr(a)
         return w, v, q, r, torch.linalg.cholesky(positive), \
@@ -88,11 +89,12 @@ def test_factorisations_on_threads(dtype):
     """Their large products take the instance's threads, and change no bit."""
     generator = torch.Generator().manual_seed(3)
     a = torch.randn(300, 300, dtype=dtype, generator=generator)
-    program = evox_mlir.compile(Factors(), methods={"forward": (a,)})
+    inputs = (a, a @ a.T)
+    program = evox_mlir.compile(Factors(), methods={"forward": inputs})
     first = None
     for threads in (1, 2, 3, 8):
         program.set_threads(threads)
-        results = [torch.as_tensor(r).clone() for r in program.forward(a)]
+        results = [torch.as_tensor(r).clone() for r in program.forward(*inputs)]
         first = first or results
         for ours, same in zip(results, first):
             assert torch.equal(ours, same)
@@ -104,9 +106,25 @@ def test_factorisations_on_threads(dtype):
     assert (l @ l.T - exact @ exact.T).abs().max() <= 100 * eps * w.max()
 
 
+def test_batches_of_factorisations():
+    """Each matrix by one thread, as if alone."""
+    generator = torch.Generator().manual_seed(5)
+    a = torch.randn(13, 40, 40, generator=generator)
+    b = a @ a.mT
+    one = evox_mlir.compile(Factors(), methods={"forward": (a[0], b[0])})
+    many = evox_mlir.compile(Factors(), methods={"forward": (a, b)})
+    alone = [[torch.as_tensor(r).clone() for r in one.forward(*each)]
+             for each in zip(a, b)]
+    for threads in (1, 2, 3, 8):
+        many.set_threads(threads)
+        for i, results in enumerate(many.forward(a, b)):
+            for ours, expected in zip(torch.as_tensor(results), alone):
+                assert torch.equal(ours, expected[i])
+
+
 def test_factorisations_need_no_library():
     a = torch.eye(3)
-    program = evox_mlir.compile(Factors(), methods={"forward": (a,)})
+    program = evox_mlir.compile(Factors(), methods={"forward": (a, a)})
     text = subprocess.run(["readelf", "-d", program.library.path],
                           capture_output=True, text=True, check=True).stdout
     needed = {line.split("[")[1].split(".")[0]
