@@ -28,7 +28,8 @@ def goals(results):
         return min(times) / mine if times and mine else None
 
     def at_least(goal, wanted, value):
-        add(goal, f"≥ {wanted}×", value, value is not None and value >= wanted)
+        if value is not None:
+            add(goal, f"≥ {wanted}×", value, value >= wanted)
 
     for slug in PSO:
         if slug in rows:

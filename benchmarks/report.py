@@ -15,8 +15,9 @@ def page(results):
     import goals
 
     parts = [head(results), times(results), ratios(results),
-             goals.section(results), roofline(results), scaling(results), compiling(results),
-             first_generation(results), memory(results), notes(results)]
+             goals.section(results), roofline(results), scaling(results),
+             compiling(results), first_generation(results), memory(results),
+             notes(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -145,13 +146,16 @@ def times(results):
         "100,000×1,000 do not fit into memory together and run three "
         "generations one after the other). Rivals have the better of one "
         f"thread and {results['threads']}; torch.compile the better of its "
-        "own draws and PyTorch's; JAX the better of a loop inside XLA and one "
+        "own draws and PyTorch's, and EvoX's formulas as one function of the "
+        "state (EvoX's own modules fall apart in it and are slower than "
+        "eager); JAX the better of a loop inside XLA and one "
         "outside, and of two generators. *torch* draws PyTorch's own numbers, "
         "one by one, *philox* is counter-based. C++ is "
         "`benchmarks/reference/`, with fast math, by its generator. EvoX "
         "(TorchScript, eager, torch.compile) is called from Python, JAX too; "
-        "ours and C++ are programs in C and C++. An empty cell was not run; "
-        "why one *fails* is at the end.", "",
+        "ours and C++ are programs in C and C++. An empty cell was not run: "
+        "where there is no such contestant, and torch.compile on loops that "
+        "depend on data. Why one *fails* is at the end.", "",
         table(["workload", *names, *own], rows)])
 
 
@@ -344,8 +348,9 @@ def memory(results):
         "Megabytes: the most that the process ever had, less what it had "
         "before it built the workload (imported modules: PyTorch some 230 MB, "
         "JAX some 175 MB). Compiling, where it happens in the process, is in "
-        "it. The state is what the program keeps; the last column is ours "
-        "over it.", "",
+        "it. Ours counts the pages of the library, which has the initial "
+        "state in it. The state is what the program keeps, without what a "
+        "generation needs besides; the last column is ours over it.", "",
         table(["workload", "state", "ours torch", "ours philox", *names,
                "ours torch / state"], rows)])
 

@@ -75,7 +75,7 @@ class Run:
         self.args, self.folder = args, folder
         self.threads = args.threads
         self.rounds = 3 if args.quick else 7
-        self.seconds = 0.03 if args.quick else 0.1
+        self.seconds = 0.03 if args.quick else 0.08
         self.patience = 0.0 if args.force else 20.0
         self.prepare = Prepare()
         self.compiler = machine.find_compiler()
@@ -405,8 +405,8 @@ def main():
     if args.page_of:
         results = json.loads(pathlib.Path(args.page_of).read_text())
     else:
-        busy = machine.busy_share()
-        if busy > 0.1 and not args.force:
+        busy = 0 if args.force else machine.wait_until_idle()
+        if busy > 0.1:
             sys.exit(f"the machine is busy ({busy:.0%}): timings would say "
                      "nothing; --force runs them all the same")
         base = pathlib.Path(args.results).parent
