@@ -60,6 +60,13 @@ class Verdicts:
                 with torch.jit.optimized_execution(False):
                     runs = [(a, getattr(module, name)(*a))
                             for a in map(view_programs.inputs, range(3))]
+                    copies = view_programs.with_copies(body)
+                    if copies != body:
+                        module.define(view_programs.method(f"c{number}", copies))
+                        if not all(_equal(getattr(module, f"c{number}")(*a), r)
+                                   for a, r in runs):
+                            self.known[body] = "undefined in PyTorch", ""
+                            continue
             except RuntimeError as error:  # PyTorch refuses it
                 self.known[body] = "refused by PyTorch", str(error)
                 continue
@@ -80,6 +87,10 @@ class Verdicts:
                     self.known[body] = _run(program, name, runs)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _equal(results, others):
+    return all(map(torch.equal, results, others))
 
 
 def _run(program, name, runs):

@@ -7,6 +7,8 @@
 slices, in-place ops through them, branches on data, loops that are left early,
 lists. Shapes are known while a program is drawn, so nearly all of them run."""
 
+import re
+
 import torch
 from hypothesis import strategies as st
 
@@ -404,6 +406,15 @@ def programs(draw):
     results += [f"torch.stack({name})" for name in sorted(scope.lists)]
     writer.emit(1, f"return ({', '.join(results)},)")
     return "\n".join(writer.lines)
+
+
+def with_copies(body):
+    """The program with what is written a copy. Where PyTorch gives something
+    else, the two overlap and it can't tell: what it does then depends on the
+    order of its loops, and it documents none."""
+    body = re.sub(r"^( *[a-km-z]\d+(?:\[.*\])? [-+*]?= )([a-z]\d+)$",
+                  r"\1\2.clone()", body, flags=re.MULTILINE)
+    return re.sub(r"add_\(([a-z]\d+)\)", r"add_(\1.clone())", body)
 
 
 def method(name, body):
