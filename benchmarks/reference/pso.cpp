@@ -27,6 +27,31 @@ namespace {
 
 enum class Kind { Mersenne, Xoshiro, Philox };
 
+/// cos(2 pi x): of the turns only the fraction counts, and of it a sine of at
+/// most a quarter of a turn is left, as a polynomial (errors 7e-9 and 2e-15).
+inline float cosTurns(float x) {
+  float q = 0.25f - std::fabs(x - std::nearbyint(x)), z = q * q;
+  float y = 39.76072207434681f;
+  y = y * z - 76.58128455906875f;
+  y = y * z + 81.60248074284834f;
+  y = y * z - 41.34168066806277f;
+  y = y * z + 6.2831852802614145f;
+  return y * q;
+}
+inline double cosTurns(double x) {
+  double q = 0.25 - std::fabs(x - std::nearbyint(x)), z = q * q;
+  double y = 0.15909902576697324;
+  y = y * z - 0.7314135767898353;
+  y = y * z + 3.821229386854405;
+  y = y * z - 15.094705987819738;
+  y = y * z + 42.05869569089874;
+  y = y * z - 76.70585977955457;
+  y = y * z + 81.60524927628126;
+  y = y * z - 41.34170224040043;
+  y = y * z + 6.283185307179589;
+  return y * q;
+}
+
 template <typename T> class Swarms {
 public:
   Swarms(int64_t n, int64_t d, int64_t swarms, bool ackley, Kind kind,
@@ -112,12 +137,15 @@ private:
 
   T fitness(const T *row) const {
     T squares = 0, cosines = 0;
-    for (int64_t j = 0; j < d; ++j)
-      squares += row[j] * row[j];
-    if (!ackley)
+    if (!ackley) {
+      for (int64_t j = 0; j < d; ++j)
+        squares += row[j] * row[j];
       return squares;
-    for (int64_t j = 0; j < d; ++j)
-      cosines += std::cos(T(6.283185307179586) * row[j]);
+    }
+    for (int64_t j = 0; j < d; ++j) {
+      squares += row[j] * row[j];
+      cosines += cosTurns(row[j]);
+    }
     return T(-20) * std::exp(T(-0.2) * std::sqrt(squares / T(d))) -
            std::exp(cosines / T(d)) + T(20) + T(2.718281828459045);
   }
