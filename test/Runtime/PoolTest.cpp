@@ -34,7 +34,7 @@ TEST(Pool, RunsEachTaskOnce) {
   for (int workers : {1, 2, 4, 7}) {
     Pool *pool = openPool(workers);
     ASSERT_NE(pool, nullptr);
-    for (int repeat = 0; repeat < 50; ++repeat)
+    for (int repeat = 0; repeat < 10; ++repeat)
       for (int64_t n : {0, 1, 2, 3, 7, 8, 9, 64, 501}) {
         Tally tally(n);
         runInPool(pool, Tally::run, &tally, n);

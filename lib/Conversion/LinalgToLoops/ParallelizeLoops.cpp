@@ -39,6 +39,8 @@ namespace {
 /// Rows of a tile come in multiples of this, for the vectors of loops over
 /// rows alone.
 constexpr int64_t kRows = 16;
+/// But not where a row has so many bytes: it has vectors enough of its own.
+constexpr int64_t kLongRow = 16 * 1024;
 constexpr int64_t kMostTasks = 64;
 /// Below this many bytes all is in the cache anyway.
 constexpr int64_t kCacheBytes = 256 * 1024;
@@ -409,10 +411,13 @@ void Grouping::close() {
   loops = std::max(loops, double(rows) * bytes);
   auto tasks = static_cast<int64_t>(
       std::min<double>(loops / options.minTaskCost, kMostTasks));
+  // As many as two, four, eight threads share evenly.
+  tasks =
+      static_cast<int64_t>(llvm::PowerOf2Ceil(static_cast<uint64_t>(tasks)));
   int64_t perTask = llvm::divideCeil(rows, std::max<int64_t>(tasks, 1));
-  int64_t tile =
-      std::max<int64_t>(options.tileBytes / bytes / kRows, 1) * kRows;
-  perTask = llvm::alignTo(perTask, kRows);
+  int64_t unit = bytes < kLongRow ? kRows : 1;
+  int64_t tile = std::max<int64_t>(options.tileBytes / bytes / unit, 1) * unit;
+  perTask = llvm::alignTo(perTask, unit);
   int64_t drawRows = rowsPerDraw();
   if (drawRows) {
     // Long rows need no multiples of kRows.

@@ -93,11 +93,13 @@ std::optional<Draw> getDraw(KernelCallOp call, int64_t minElements) {
   return draw.firstUse ? std::optional(draw) : std::nullopt;
 }
 
+/// Ranges that two, four, eight threads share evenly.
 int64_t rowsPerPart(int64_t rows, int64_t rowElements) {
-  int64_t unit = rowElements < kLongRow ? kRows : 1;
-  int64_t least = llvm::divideCeil(kPartElements, rowElements);
-  int64_t some = std::max<int64_t>(llvm::divideCeil(rows, kMostParts), least);
-  return std::min<int64_t>(llvm::alignTo(some, unit), rows);
+  int64_t unit = rowElements < kLongRow ? kRows : 1, parts = kMostParts;
+  while (parts > 1 && rows / parts * rowElements < kPartElements)
+    parts /= 2;
+  return std::min<int64_t>(llvm::alignTo(llvm::divideCeil(rows, parts), unit),
+                           rows);
 }
 
 struct SplitDrawsPass : evox::impl::EvoxSplitDrawsBase<SplitDrawsPass> {

@@ -3,19 +3,19 @@
 // RUN: evox-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(evox-split-draws{min-elements=64}),evox-parallelize-loops)' | evox-opt -split-input-file | FileCheck %s --check-prefix=TASKS
 
 // A draw is skipped where it stands, and drawn by rows where they are read;
-// 1000 rows of 100 are 21 ranges of 48 rows. The tasks draw what they need into
+// 1000 rows of 100 are 16 ranges of 64 rows. The tasks draw what they need into
 // tiles.
 
 // CHECK-LABEL: func.func @rows
 // CHECK:         %[[R:.*]] = memref.alloc() {{.*}} : memref<1000x100xf32>
-// CHECK:         %[[ROOM:.*]] = memref.alloc() {alignment = 64 : i64} : memref<55168xi8>
-// CHECK:         evox.kernel_call "random_uniform_begin"() outs(%[[ROOM]]) scalars(%c100000_i64, %c4800_i64, %c6_i64, %{{.*}}, %{{.*}}) {effects}
+// CHECK:         %[[ROOM:.*]] = memref.alloc() {alignment = 64 : i64} : memref<42048xi8>
+// CHECK:         evox.kernel_call "random_uniform_begin"() outs(%[[ROOM]]) scalars(%c100000_i64, %c6400_i64, %c6_i64, %{{.*}}, %{{.*}}) {effects}
 // CHECK:         scf.for %[[I:.*]] = %
 // CHECK:           %[[ROW:.*]] = memref.subview %[[R]][%[[I]], 0] [1, 100] [1, 1]
 // CHECK:           %[[AT:.*]] = arith.muli %[[I]], %c100
 // CHECK:           %[[FIRST:.*]] = arith.index_cast %[[AT]] : index to i64
 // CHECK:           evox.kernel_call "random_uniform_part"() outs(%[[ROW]], %[[ROOM]]) scalars(%c0_i64, %[[FIRST]], %{{.*}}, %{{.*}}) {inplace}
-// CHECK:         } {evox.draw_loop = 48 : i64, evox.parallel}
+// CHECK:         } {evox.draw_loop = 64 : i64, evox.parallel}
 // CHECK:         scf.for
 // CHECK:           memref.load %[[R]]
 // CHECK:         memref.dealloc %[[ROOM]]
@@ -25,9 +25,9 @@
 
 // TASKS-LABEL: func.func @rows
 // TASKS-NOT:     memref.alloc() {{.*}} : memref<1000x100xf32>
-// TASKS:         call @rows.rows0(%c21
+// TASKS:         call @rows.rows0(%c16
 // TASKS:       func.func private @rows.rows0(%[[TASK:.*]]: index
-// TASKS:         %[[FROM:.*]] = arith.muli %[[TASK]], %c48
+// TASKS:         %[[FROM:.*]] = arith.muli %[[TASK]], %c64
 // TASKS:         %[[TILE:.*]] = memref.alloc() {{.*}} : memref<16x100xf32>
 // TASKS:         scf.for %[[ROW:.*]] = %[[FROM]]
 // TASKS:           %[[NUMBER:.*]] = arith.index_cast %[[TASK]] : index to i64

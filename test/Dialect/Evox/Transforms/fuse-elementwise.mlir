@@ -102,3 +102,64 @@ func.func @gather(%x: tensor<8xi64>, %z: tensor<8xi64>) -> tensor<8xi64> {
   } -> tensor<8xi64>
   return %g : tensor<8xi64>
 }
+
+// -----
+
+// Of what a loop makes only a slice is used, so only that is made; the index of
+// its loop starts where the slice does. What it gathers by is read where it was
+// broadcast from.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#rows = affine_map<(d0, d1) -> (d0, 0)>
+
+// CHECK-LABEL: func.func @slice_of_gather
+// CHECK-SAME:    %[[X:.*]]: tensor<8x9xf32>, %[[I:.*]]: tensor<8x1xindex>
+// CHECK-NOT:     tensor<8x6x
+// CHECK:         %[[E:.*]] = tensor.empty() : tensor<8x2xf32>
+// CHECK:         linalg.generic {{.*}} outs(%[[E]] : tensor<8x2xf32>)
+// CHECK:           %[[R:.*]] = linalg.index 0
+// CHECK:           %[[C:.*]] = linalg.index 1
+// CHECK:           %[[AT:.*]] = arith.addi %[[C]], %c3
+// CHECK:           %[[N:.*]] = tensor.extract %[[I]][%[[R]], %c0]
+// CHECK:           %[[S:.*]] = arith.addi %[[N]], %[[AT]]
+// CHECK:           tensor.extract %[[X]][%[[R]], %[[S]]]
+// CHECK-NOT:     tensor.extract_slice
+func.func @slice_of_gather(%x: tensor<8x9xf32>, %i: tensor<8x1xindex>) -> tensor<8x2xf32> {
+  %e = tensor.empty() : tensor<8x6xindex>
+  %b = linalg.generic {indexing_maps = [#rows, #id], iterator_types = ["parallel", "parallel"]} ins(%i : tensor<8x1xindex>) outs(%e : tensor<8x6xindex>) {
+  ^bb0(%in: index, %out: index):
+    linalg.yield %in : index
+  } -> tensor<8x6xindex>
+  %f = tensor.empty() : tensor<8x6xf32>
+  %g = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%f : tensor<8x6xf32>) {
+  ^bb0(%out: f32):
+    %r = linalg.index 0 : index
+    %c = linalg.index 1 : index
+    %n = tensor.extract %b[%r, %c] : tensor<8x6xindex>
+    %s = arith.addi %n, %c : index
+    %v = tensor.extract %x[%r, %s] : tensor<8x9xf32>
+    linalg.yield %v : f32
+  } -> tensor<8x6xf32>
+  %slice = tensor.extract_slice %g[0, 3] [8, 2] [1, 1] : tensor<8x6xf32> to tensor<8x2xf32>
+  return %slice : tensor<8x2xf32>
+}
+
+// -----
+
+// The order of a sum may depend on its sizes: it stays whole.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#columns = affine_map<(d0, d1) -> (d1)>
+
+// CHECK-LABEL: func.func @slice_of_sum
+// CHECK:         linalg.generic {{.*}} outs(%{{.*}} : tensor<9xf32>)
+// CHECK:         tensor.extract_slice
+func.func @slice_of_sum(%x: tensor<8x9xf32>, %s: tensor<9xf32>) -> tensor<2xf32> {
+  %g = linalg.generic {indexing_maps = [#id, #columns], iterator_types = ["reduction", "parallel"]} ins(%x : tensor<8x9xf32>) outs(%s : tensor<9xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = arith.addf %out, %in : f32
+    linalg.yield %a : f32
+  } -> tensor<9xf32>
+  %slice = tensor.extract_slice %g[0] [2] [1] : tensor<9xf32> to tensor<2xf32>
+  return %slice : tensor<2xf32>
+}

@@ -184,9 +184,14 @@ def EvoxFuseElementwise : Pass<"evox-fuse-elementwise", "::mlir::func::FuncOp"> 
     copy of its own; then a producer fuses into a user with the same loops also
     where others use it as well: the fused op yields both. A sum takes in only
     what nothing else uses, so that it stays a sum with one result.
+
+    A slice of what a loop over tensors makes is made by a loop over the slice,
+    and who reads single elements of a broadcast reads what is broadcast.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
-                           "::mlir::affine::AffineDialect"];
+                           "::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def EvoxVerifyStage : Pass<"evox-verify-stage", "::mlir::ModuleOp"> {
