@@ -70,7 +70,7 @@ UNARY = {
     "cosh": EXACT, "tanh": (99, 1), "log": (94, 1), "log2": (99, 1),
     "log10": (99, 1), "log1p": EXACT, "atanh": EXACT, "sin": (95, 1),
     "cos": (94, 1), "tan": (87, 1), "asin": (95, 1), "atan": (90, 1),
-    "acos": (96, 1), "erf": (93, 1), "erfc": (80, 4), "asinh": EXACT,
+    "acos": (93, 1), "erf": (93, 1), "erfc": (80, 4), "asinh": EXACT,
     "acosh": EXACT, "sqrt": (80, 1), "rsqrt": EXACT,
 }
 BINARY = {"pow": EXACT, "atan2": EXACT}

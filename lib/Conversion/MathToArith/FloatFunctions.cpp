@@ -379,8 +379,7 @@ static Num sineOfReduced(Num x, double offset) {
       OpBuilder::InsertionGuard guard(m.builder);
       m.builder.setInsertionPointToStart(branch.thenBlock());
       auto [exactR, exactOdd] = exact();
-      scf::YieldOp::create(m.builder, m.loc,
-                           ValueRange{exactR.v, exactOdd.v});
+      scf::YieldOp::create(m.builder, m.loc, ValueRange{exactR.v, exactOdd.v});
       m.builder.setInsertionPointToStart(branch.elseBlock());
       scf::YieldOp::create(m.builder, m.loc, ValueRange{r.v, odd.v});
     }
@@ -399,9 +398,7 @@ static Num sineOfReduced(Num x, double offset) {
   return narrow(fromBits(y.bits() ^ odd, y), x);
 }
 
-static Num sin(Num x) {
-  return select(x == 0.0, x, sineOfReduced(x, 0));
-}
+static Num sin(Num x) { return select(x == 0.0, x, sineOfReduced(x, 0)); }
 
 static Num cos(Num x) { return -sineOfReduced(x, 0.5); }
 
@@ -423,20 +420,37 @@ static Num tan(Num x) {
   return select(x == 0.0, x, y);
 }
 
+static Num arcSeries(Num x2) {
+  return horner(x2, {0.4197454825e-1, 0.2424046025e-1, 0.4547423869e-1,
+                     0.7495029271e-1, 0.1666677296e+0});
+}
+
 static Num asin(Num x) {
   Num size = x.abs(), one = x.same(1);
   Bool small = size < 0.5;
   Num x2 = select(small, x * x, (one - size) * 0.5);
   Two r = select(small, Two(size), squareRoot(x2));
   r = select(size == 1.0, two(x, 0, 0), r);
-  Num u = horner(x2, {0.4197454825e-1, 0.2424046025e-1, 0.4547423869e-1,
-                      0.7495029271e-1, 0.1666677296e+0});
-  u = u * (x2 * r.x);
+  Num u = arcSeries(x2) * (x2 * r.x);
   Two y = quickSub(
       quickSub(
           two(x, 3.1415927410125732422 / 4, -8.7422776573475857731e-08 / 4), r),
       u);
   return mulSign(select(small, u + r.x, y.total() * 2.0), x);
+}
+
+static Num acos(Num x) {
+  Num size = x.abs(), one = x.same(1);
+  Bool small = size < 0.5;
+  Num x2 = select(small, x * x, (one - size) * 0.5);
+  Two r = select(small, Two(size), squareRoot(x2));
+  r = select(size == 1.0, two(x, 0, 0), r);
+  Num u = arcSeries(x2) * (x2 * r.x);
+  Two half = two(x, 3.1415927410125732422 / 2, -8.7422776573475857731e-08 / 2);
+  Two y = quickSub(half, quickAdd(mulSign(r.x, x), mulSign(u, x)));
+  y = select(small, y, scale(add(r, u), 2));
+  Two turned = quickSub(scale(half, 2), y);
+  return select((size >= 0.5) & (x < 0.0), turned, y).total();
 }
 
 /// The angle of (x, y), y not negative.
@@ -498,6 +512,7 @@ std::optional<Num> evox::expandFloat(Operation *op, ArrayRef<Num> args) {
       .Case([&](math::CosOp) { return cos(x); })
       .Case([&](math::TanOp) { return tan(x); })
       .Case([&](math::AsinOp) { return asin(x); })
+      .Case([&](math::AcosOp) { return acos(x); })
       .Case([&](math::AtanOp) { return atan(x); })
       .Case([&](math::Atan2Op) { return atan2(x, args[1]); })
       .Default([](Operation *) { return std::nullopt; });
