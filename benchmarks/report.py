@@ -268,8 +268,8 @@ def scaling(results):
     return "\n".join([
         "## Scaling", "",
         "PSO on Ackley: nanoseconds per element and generation, from what "
-        "fits the first cache to what fits none, and the seconds that "
-        "evox-compile takes, initial state included.", "",
+        "fits the caches to what fits none, and the seconds that evox-compile "
+        "takes, initial state included.", "",
         table(["size", "elements", "x, v and the best",
                *(name.removeprefix("ours ") for name in names),
                "compile, s"], rows)])

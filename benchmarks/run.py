@@ -290,8 +290,8 @@ class Run:
     # --- all of it ---
 
     def scaling(self, compiled):
-        sizes = workloads.SCALING[:3] if self.args.quick else \
-            workloads.SCALING
+        sizes = [(pop, dim) for pop, dim in workloads.SCALING
+                 if not self.args.quick or pop * dim <= 1e6]
         for pop, dim in sizes:
             workload = workloads.pso(pop, dim)
             known = next((row for row in self.results["rows"]

@@ -155,9 +155,10 @@ WORKLOADS = [
              touched=3 * 4 * _hpo),
 ]
 
-# Scaling: the last one is the large workload.
-SCALING = [(100, 100), (1000, 100), (10_000, 100), (100_000, 100),
-           (100_000, 1000)]
+# Scaling: elements by the population, two by the dimension; the last one is
+# the large workload.
+SCALING = [(100, 100), (1000, 10), (1000, 100), (1000, 1000), (10_000, 100),
+           (100_000, 100), (100_000, 1000)]
 
 
 def find(slug):
