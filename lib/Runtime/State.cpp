@@ -10,6 +10,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace evox::rt;
 
@@ -109,6 +111,23 @@ static evox_view viewOf(const evox_type &type) {
   return view;
 }
 
+// The initial values lie in the library's file. Pages of it that were copied go
+// again: else the first instance would hold its state twice.
+static void copyInitial(void *to, const unsigned char *from, int64_t bytes) {
+  constexpr int64_t kChunk = 4 << 20;
+  uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
+  for (int64_t i = 0; i < bytes; i += kChunk) {
+    int64_t some = bytes - i < kChunk ? bytes - i : kChunk;
+    std::memcpy(static_cast<unsigned char *>(to) + i, from + i, size_t(some));
+    if (bytes < kChunk)
+      continue;
+    uintptr_t first = uintptr_t(from + i) / page * page;
+    uintptr_t last = uintptr_t(from + i + some) / page * page;
+    if (first < last)
+      madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
+  }
+}
+
 void evox::rt::initialState(evox_instance *instance, NewState &state) {
   evox_ctx *ctx = contextOf(instance);
   const evox_program *program = instance->program;
@@ -126,7 +145,7 @@ void evox::rt::initialState(evox_instance *instance, NewState &state) {
       if (at < 0) {
         std::memset(view.data, 0, size_t(bytes));
       } else {
-        std::memcpy(view.data, program->blob + at, size_t(bytes));
+        copyInitial(view.data, program->blob + at, bytes);
         at = (at + bytes + 63) / 64 * 64;
       }
       return view;
