@@ -83,7 +83,7 @@ std::optional<Extreme> match(linalg::GenericOp op) {
   auto type = dyn_cast<MemRefType>(op.getDpsInputs()[0].getType());
   AffineMap outer = AffineMap::getMultiDimIdentityMap(loops, op.getContext())
                         .dropResult(loops - 1);
-  if (!type || !type.hasStaticShape() || !maps[0].isIdentity() ||
+  if (!type || type.isDynamicDim(loops - 1) || !maps[0].isIdentity() ||
       maps[1] != outer || maps[2] != outer)
     return std::nullopt;
   auto [strides, offset] = type.getStridesAndOffset();
@@ -113,8 +113,11 @@ void lower(const Extreme &extreme) {
   Value zero = index(0), one = index(1);
 
   SmallVector<Value> at;
-  for (int64_t size : type.getShape().drop_back()) {
-    auto loop = scf::ForOp::create(builder, loc, zero, index(size), one);
+  for (auto [dim, size] : llvm::enumerate(type.getShape().drop_back())) {
+    Value end = ShapedType::isDynamic(size)
+                    ? memref::DimOp::create(builder, loc, in, dim).getResult()
+                    : index(size);
+    auto loop = scf::ForOp::create(builder, loc, zero, end, one);
     loop->setAttr(evox::kParallelLoop, builder.getUnitAttr());
     at.push_back(loop.getInductionVar());
     builder.setInsertionPointToStart(loop.getBody());

@@ -33,6 +33,32 @@ func.func @argmin(%x: memref<100xf32>, %v: memref<f32>, %i: memref<i64>) {
 
 // -----
 
+// Rows that only the run knows the number of.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#rows = affine_map<(d0, d1) -> (d0)>
+
+// CHECK-LABEL: func.func @open
+// CHECK:         %[[N:.*]] = memref.dim %arg0, %c0
+// CHECK:         scf.for %{{.*}} = %c0{{.*}} to %[[N]]
+// CHECK:           vector.load %{{.*}} : memref<?x100xf32>, vector<16xf32>
+func.func @open(%x: memref<?x100xf32>, %v: memref<?xf32>, %i: memref<?xi64>) {
+  linalg.generic {indexing_maps = [#id, #rows, #rows], iterator_types = ["parallel", "reduction"]} ins(%x : memref<?x100xf32>) outs(%v, %i : memref<?xf32>, memref<?xi64>) {
+  ^bb0(%in: f32, %best: f32, %place: i64):
+    %n = linalg.index 1 : index
+    %m = arith.index_cast %n : index to i64
+    %less = arith.cmpf ult, %in, %best : f32
+    %known = arith.cmpf ord, %best, %best : f32
+    %takes = arith.andi %less, %known : i1
+    %a = arith.select %takes, %in, %best : f32
+    %b = arith.select %takes, %m, %place : i64
+    linalg.yield %a, %b : f32, i64
+  }
+  return
+}
+
+// -----
+
 // Too short, and of another order: they stay.
 
 #id = affine_map<(d0) -> (d0)>
