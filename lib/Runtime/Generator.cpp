@@ -164,8 +164,8 @@ void Generator::philoxBlocks(uint32_t *out, int64_t first,
 }
 
 // A block may hold the end of the elements before `first`.
-void Generator::philoxFloats(float *out, int64_t first, int64_t n,
-                             uint64_t k) const {
+void Generator::philoxFloats(Isa isa, float *out, int64_t first, int64_t n,
+                             uint64_t k, uint64_t seed) {
   if (int64_t skipped = first % 4) {
     float ahead[4];
     toFloats(isa)(ahead, first - skipped, 4, k, seed);
@@ -176,8 +176,8 @@ void Generator::philoxFloats(float *out, int64_t first, int64_t n,
   toFloats(isa)(out, first, n, k, seed);
 }
 
-void Generator::philoxDoubles(double *out, int64_t first, int64_t n,
-                              uint64_t k) const {
+void Generator::philoxDoubles(Isa isa, double *out, int64_t first, int64_t n,
+                              uint64_t k, uint64_t seed) {
   if (n > 0 && first % 2) {
     double ahead[2];
     toDoubles(isa)(ahead, first - 1, 2, k, seed);
@@ -201,14 +201,14 @@ const uint32_t *Generator::words(int64_t n) {
 
 void Generator::floats(float *out, int64_t n) {
   if (kind == EVOX_RNG_PHILOX)
-    return philoxFloats(out, 0, n, draw);
+    return philoxFloats(isa, out, 0, n, draw, seed);
   fresh &= n == 0;
   twister.floats(isa, out, n);
 }
 
 void Generator::doubles(double *out, int64_t n) {
   if (kind == EVOX_RNG_PHILOX)
-    return philoxDoubles(out, 0, n, draw);
+    return philoxDoubles(isa, out, 0, n, draw, seed);
   fresh &= n == 0;
   twister.doubles(isa, out, n);
 }

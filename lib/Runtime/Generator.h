@@ -75,9 +75,11 @@ struct Generator {
   /// The next n words, n <= kMostWords, valid until the next call. But for
   /// the last time in a draw, philox takes n to be a multiple of 4.
   const uint32_t *words(int64_t n);
-  /// Those of philox's draw k from word `first` on.
-  void philoxFloats(float *out, int64_t first, int64_t n, uint64_t k) const;
-  void philoxDoubles(double *out, int64_t first, int64_t n, uint64_t k) const;
+  /// Those of philox's draw k of a seed from element `first` on.
+  static void philoxFloats(Isa isa, float *out, int64_t first, int64_t n,
+                           uint64_t k, uint64_t seed);
+  static void philoxDoubles(Isa isa, double *out, int64_t first, int64_t n,
+                            uint64_t k, uint64_t seed);
   /// The words of some blocks of philox's present draw.
   void philoxBlocks(uint32_t *out, int64_t first, int64_t blocks) const;
   /// The next n numbers in [0, 1), of any n.

@@ -61,13 +61,14 @@ void drawWith(Mersenne &m, Isa isa, float *out, int64_t n) {
 void drawWith(Mersenne &m, Isa isa, double *out, int64_t n) {
   m.doubles(isa, out, n);
 }
-void drawFrom(const Generator &g, float *out, int64_t first, int64_t n,
-              uint64_t k) {
-  g.philoxFloats(out, first, n, k);
+/// Of philox's draw k.
+void drawFrom(Isa isa, float *out, int64_t first, int64_t n, uint64_t k,
+              uint64_t seed) {
+  Generator::philoxFloats(isa, out, first, n, k, seed);
 }
-void drawFrom(const Generator &g, double *out, int64_t first, int64_t n,
-              uint64_t k) {
-  g.philoxDoubles(out, first, n, k);
+void drawFrom(Isa isa, double *out, int64_t first, int64_t n, uint64_t k,
+              uint64_t seed) {
+  Generator::philoxDoubles(isa, out, first, n, k, seed);
 }
 
 template <typename T>
@@ -84,7 +85,7 @@ void uniform(evox_ctx *ctx, T *out, int64_t n, double from, double to) {
   auto part = [&g, out, from, to](int64_t first, int64_t some) {
     fill(g.isa, out + first, some, from, to,
          [&g, first](T *to, int64_t i, int64_t some) {
-           drawFrom(g, to, first + i, some, g.draw);
+           drawFrom(g.isa, to, first + i, some, g.draw, g.seed);
          });
   };
   if (hasThreads(ctx) && n >= 2 * kPerTask)
@@ -128,7 +129,7 @@ void checkRange(evox_ctx *ctx, int32_t dtype, double from, double to) {
 /// What a draw in parts starts from. With threads every task has a generator
 /// of its own; without, the tasks come in order and share the first one.
 struct Parts {
-  uint64_t draw; // philox's
+  uint64_t draw, seed; // philox's
   int64_t count;
   bool inOrder;
   alignas(64) Mersenne twisters[1];
@@ -143,7 +144,7 @@ void uniformPart(evox_ctx *ctx, Parts *parts, T *out, int64_t n, int64_t task,
   Generator &g = instanceOf(ctx)->generator;
   if (g.kind == EVOX_RNG_PHILOX) {
     fill(g.isa, out, n, from, to, [&](T *to, int64_t i, int64_t some) {
-      drawFrom(g, to, first + i, some, parts->draw);
+      drawFrom(g.isa, to, first + i, some, parts->draw, parts->seed);
     });
     return;
   }
@@ -196,6 +197,7 @@ extern "C" void evox_k_random_uniform_begin(evox_ctx *ctx,
   checkRange(ctx, int32_t(dtype), from, to);
   Parts *parts = static_cast<Parts *>(room->data);
   parts->draw = g.draw;
+  parts->seed = g.seed;
   parts->inOrder = !instanceOf(ctx)->parallel;
   g.beginDraw();
   if (g.kind != EVOX_RNG_PHILOX) {

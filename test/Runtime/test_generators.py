@@ -300,6 +300,14 @@ def test_uniform_in_parts(dtype, threads, rng, isa):
     same(parts.get_generator(), whole.get_generator())
 
 
+@pytest.mark.parametrize("rng", [0, 1])
+def test_a_draw_that_was_begun_keeps_its_seed(rng):
+    whole, parts = Instance(rng=rng, seed=5), Instance(rng=rng, seed=5)
+    begun = parts.begin_uniform(3000, 1000)
+    parts.seed(6)
+    same(parts.finish_uniform(begun), whole.uniform((3000,)))
+
+
 def test_uniform_in_parts_checks_its_range():
     with pytest.raises(Failure, match="from=1 > to=0"):
         Instance().begin_uniform(8, 8, low=1.0, high=0.0)
