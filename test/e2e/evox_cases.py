@@ -71,6 +71,26 @@ PROBLEMS = {
 }
 
 
+class Turned(torch.nn.Module):
+    """The problem gets other solutions than the algorithm has."""
+
+    def forward(self, x: torch.Tensor):
+        return x.flip([-1]) * 0.5 + 0.25
+
+
+class Scaled(torch.nn.Module):
+    """The algorithm gets another fitness than the problem gives; the module
+    has state of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, fitness: torch.Tensor):
+        self.calls = self.calls + 1
+        return fitness * 2 + self.calls
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A workflow: EvoX's names, the sizes, and the default dtype."""
@@ -85,6 +105,7 @@ class Case:
     monitor: tuple = None  # of (option, value) for EvalMonitor, or None
     direction: str = "min"
     extra: tuple = ()  # of (option, value) for the algorithm
+    transforms: bool = False  # of solutions and fitness
 
     @property
     def options(self):
@@ -108,7 +129,10 @@ class Case:
             workflow = workflows.StdWorkflow(opt_direction=self.direction)
             monitor = None if self.monitor is None else \
                 workflows.EvalMonitor(**dict(self.monitor))
-            workflow.setup(algorithm, problem, monitor=monitor)
+            transforms = dict(solution_transform=Turned(),
+                              fitness_transform=Scaled()) \
+                if self.transforms else {}
+            workflow.setup(algorithm, problem, monitor=monitor, **transforms)
             workflow.step  # scripts it
         return workflow
 

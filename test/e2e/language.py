@@ -7,6 +7,7 @@
 as a compiled library, and compares results and state after every call."""
 
 import copy
+import importlib.util
 import math
 
 import pytest
@@ -133,3 +134,22 @@ def refused(module, *args, **options):
             module if isinstance(module, torch.jit.ScriptModule)
             else torch.jit.script(module), args, **options)
     return str(caught.value)
+
+
+def container(modules, path):
+    """One module with a method f0, f1, ... for each of [(module, *inputs)]."""
+    lines = ["import torch", "from torch import Tensor", "",
+             "class All(torch.nn.Module):"]
+    for i, (_, *inputs) in enumerate(modules):
+        names = [f"x{k}" for k in range(len(inputs))]
+        lines += ["    @torch.jit.export",
+                  f"    def f{i}(self, {', '.join(f'{n}: Tensor' for n in names)}):",
+                  f"        return self.m{i}({', '.join(names)})"]
+    path.write_text("\n".join(lines) + "\n")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    file = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(file)
+    every = file.All()
+    for i, (module, *_) in enumerate(modules):
+        setattr(every, f"m{i}", module)
+    return every

@@ -8,10 +8,12 @@ dtypes and with odd and even sizes: 50 steps, each from PyTorch's own state
 before it."""
 
 import pytest
+import torch
 
 import evox_cases
 import evox_mlir
 from evox_cases import ALGORITHMS, PROBLEMS, Case
+from language import container
 
 MULTI = ("RVEA", "NSGA2", "MOEAD")
 # EvoX itself wants an even population here: it takes halves or pairs of it.
@@ -56,6 +58,30 @@ def test_problem(case, record_property):
     record_property("figure", str(tally))
 
 
+@pytest.mark.parametrize("dtype, pop, dim", [
+    ("float32", 33, 9), ("float64", 16, 20), ("float64", 1, 2)])
+def test_problems_alone(dtype, pop, dim, tmp_path, record_property):
+    modules = []
+    with evox_cases.default_dtype(dtype):
+        for name, make in PROBLEMS.items():
+            # CEC2022 is defined for 2, 10 and 20 dimensions.
+            n = dim + 1 if name.startswith("CEC") and dim == 9 else dim
+            if n == 2 and name.startswith(("CEC", "DTLZ")):
+                continue
+            x = torch.rand(pop, n)
+            x = x if name.startswith("DTLZ") else 60 * x - 30
+            problem = make(Case("PSO", name, dtype, pop, n))
+            modules.append((torch.jit.trace(lambda x: problem.evaluate(x), x), x))
+        every = container(modules, tmp_path / "every.py")
+        program = evox_mlir.compile(torch.jit.script(every), methods={
+            f"f{i}": (x,) for i, (_, x) in enumerate(modules)})
+        tally = evox_cases.Tally()
+        for i, (evaluate, x) in enumerate(modules):
+            evox_cases.compare(f"problem {i}", getattr(program, f"f{i}")(x),
+                               evaluate(x), tally)
+    record_property("figure", str(tally))
+
+
 FULL = (("full_fit_history", True), ("full_sol_history", True))
 
 
@@ -66,6 +92,9 @@ FULL = (("full_fit_history", True), ("full_sol_history", True))
     Case("DE", "Ackley", pop=20, dim=7, monitor=FULL, direction="max"),
     Case("CMAES", "Ackley", pop=16, dim=7, monitor=FULL),
     Case("SNES", "Sphere", pop=15, dim=6, monitor=FULL + (("topk", 3),)),
+    Case("PSO", "Ackley", pop=15, dim=6, monitor=FULL, transforms=True),
+    Case("NSGA2", "DTLZ1", pop=19, dim=6, transforms=True, direction="max",
+         monitor=(("multi_obj", True),) + FULL),
 ], ids=str)
 def test_with_monitor(case, record_property):
     tally = evox_cases.lockstep(case, steps=50)
