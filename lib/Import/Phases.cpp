@@ -13,6 +13,7 @@
 
 #include "Phases.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/EquivalenceClasses.h"
 
 using namespace mlir;
 using namespace evox;
@@ -415,6 +416,49 @@ void ModuleImporter::widenFrom() {
   }
 }
 
+/// Tensors of which the data decides whether they are one memory stay so in the
+/// next call.
+void ModuleImporter::groupByMemory(State &state) {
+  llvm::MapVector<Storage *, std::vector<Held *>> found;
+  std::function<void(const Py &, Held &)> collect = [&](const Py &v, Held &h) {
+    if (v.isTensor() && h.slot >= 0)
+      found[v.tensor->storage.get()].push_back(&h);
+    else if (v.items && v.items->growSlot < 0 && v.list().size() == h.items.size())
+      for (auto [item, heldItem] : llvm::zip(v.list(), h.items))
+        collect(item, heldItem);
+  };
+  for (auto &[object, attributes] : state)
+    for (auto &[name, h] : attributes)
+      collect(*object->find(name), h);
+  llvm::EquivalenceClasses<Storage *> classes;
+  for (auto &[held, users] : found) {
+    // By links, and from there what may be the same.
+    SmallVector<Storage *> linked = {held};
+    for (size_t i = 0; i < linked.size(); ++i)
+      for (const Interpreter::Link &link : in.links)
+        for (auto [from, to] : {std::pair(link.merged.get(), link.source.storage.get()),
+                                std::pair(link.source.storage.get(), link.merged.get())})
+          if (from == linked[i] && !llvm::is_contained(linked, to))
+            linked.push_back(to);
+    for (Storage *storage : linked) {
+      if (found.count(storage))
+        classes.unionSets(held, storage);
+      for (const std::weak_ptr<Storage> &same : storage->maybeSame)
+        if (auto other = same.lock(); other && found.count(other.get()))
+          classes.unionSets(held, other.get());
+    }
+  }
+  std::map<Storage *, int> numbers;
+  for (auto &[held, users] : found) {
+    Storage *leader = classes.getLeaderValue(held);
+    if (std::next(classes.findLeader(held)) == classes.member_end())
+      continue;
+    int number = numbers.try_emplace(leader, (int)(groupOf.size() + numbers.size())).first->second;
+    for (Held *h : users)
+      h->group = number;
+  }
+}
+
 State ModuleImporter::snapshot(const State &before) {
   State after;
   holders.clear();
@@ -438,5 +482,6 @@ State ModuleImporter::snapshot(const State &before) {
     for (const auto &[name, value] : object->attributes)
       after.back().second.push_back({name, done[object.get()][name]});
   }
+  groupByMemory(after);
   return after;
 }

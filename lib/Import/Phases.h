@@ -147,6 +147,7 @@ private:
   mlir::RankedTensorType joinTypes(mlir::RankedTensorType a, mlir::RankedTensorType b,
                                    const std::string &path);
   State snapshot(const State &before);
+  void groupByMemory(State &state);
   int phaseOf(State state);
   void widenFrom();
   void importEntry(const std::string &method, int phase);

@@ -768,3 +768,32 @@ def test_run_passes_through_phases(tmp_path):
         other.run("step", 5)
         language.same(evox_cases.whole_state(late),
                      evox_cases.whole_state(other), kind.__name__)
+
+
+def test_state_that_may_be_one_memory_after_a_call():
+    """Whether `m` is `n`'s memory in the next call, only the data of this one
+    decides: a write into `n` is refused there, and not one into a copy."""
+
+    class Shares(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("n", torch.zeros(3))
+            self.register_buffer("m", torch.zeros(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.n += 1.0
+            if bool(x[0] > 0.0):
+                self.m = self.n
+            return self.m * 1.0
+
+    class Copies(Shares):
+        def forward(self, x: Tensor) -> Tensor:
+            self.n += 1.0
+            if bool(x[0] > 0.0):
+                self.m = self.n.clone()
+            return self.m * 1.0
+
+    x = torch.ones(3)
+    with pytest.raises(evox_mlir.CompileError, match=r"clone\(\) it before"):
+        evox_mlir.compile(torch.jit.script(Shares()), (x,))
+    language.agree(Copies(), x, -x, x)
