@@ -209,3 +209,28 @@ func.func @carried(%x: memref<1000xf32>, %y: memref<1000xf32>) {
   memref.dealloc %b : memref<1000xf32>
   return
 }
+
+// -----
+
+// Long rows need no multiples of 16 to a task. Tasks are as many as two, four
+// or eight threads share evenly.
+
+// CHECK-LABEL: func.func @long_rows
+// CHECK:         call @long_rows.rows0(%c64,
+// CHECK:       func.func private @long_rows.rows0(%[[I:.*]]: index
+// CHECK:         %[[TO:.*]] = arith.addi %[[I]], %c1
+// CHECK:         scf.for %{{.*}} = %[[I]] to %[[TO]]
+func.func @long_rows(%x: memref<64x8192xf32>, %y: memref<64x8192xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %c8192 = arith.constant 8192 : index
+  scf.for %i = %c0 to %c64 step %c1 {
+    scf.for %j = %c0 to %c8192 step %c1 {
+      %a = memref.load %x[%i, %j] : memref<64x8192xf32>
+      %b = arith.mulf %a, %a : f32
+      memref.store %b, %y[%i, %j] : memref<64x8192xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  return
+}
