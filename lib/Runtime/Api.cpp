@@ -27,6 +27,9 @@ static const char *stateName(int32_t i) {
 }
 
 static const char *errorText(const evox_instance *instance) {
+  const char *missing = missingFeature(evox_the_program.cpu_features);
+  if (!instance && missing)
+    return missing;
   if (!instance)
     return "there is no instance: out of memory, or a null handle";
   if (instance->running)

@@ -12,37 +12,8 @@
 #include "evox/Runtime/Program.h"
 
 #include <cstring>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 using namespace evox::rt;
-
-// Not __builtin_cpu_supports: it would add the compiler's own run-time
-// library to what a program links.
-Isa evox::rt::detectIsa() {
-#if defined(__x86_64__)
-  unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d))
-    return Isa::Base;
-  constexpr unsigned fma = 1u << 12, osxsave = 1u << 27;
-  if ((c & (fma | osxsave)) != (fma | osxsave))
-    return Isa::Base;
-  unsigned low, high;
-  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-    return Isa::Base;
-  constexpr unsigned avx2 = 1u << 5 | 1u << 8; // and bmi2
-  if ((low & 0x6) != 0x6 || (b & avx2) != avx2)
-    return Isa::Base;
-  constexpr unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
-  if ((low & 0xe6) != 0xe6 || (b & avx512) != avx512)
-    return Isa::Avx2;
-  return Isa::Avx512;
-#else
-  return Isa::Base;
-#endif
-}
 
 namespace {
 

@@ -247,6 +247,8 @@ evox_status evox::rt::openInstance(evox_instance **result) {
     return EVOX_ERROR_ARGUMENT;
   *result = nullptr;
   const evox_program *program = &evox_the_program;
+  if (missingFeature(program->cpu_features))
+    return EVOX_ERROR_PROCESSOR;
   void *data = nullptr;
   if (posix_memalign(&data, 64, sizeof(evox_instance)))
     return EVOX_ERROR_MEMORY;

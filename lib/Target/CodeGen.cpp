@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CodeGen.h"
+#include "evox/Runtime/CpuFeatures.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -54,6 +55,19 @@ evox::createTargetMachine(StringRef cpu) {
   return std::unique_ptr<TargetMachine>(target->createTargetMachine(
       triple, cpu, features.getString(), options, Reloc::PIC_, std::nullopt,
       CodeGenOptLevel::Aggressive));
+}
+
+uint32_t evox::neededFeatures(const TargetMachine &machine) {
+  if (!machine.getTargetTriple().isX86())
+    return 0;
+  const MCSubtargetInfo &info = *machine.getMCSubtargetInfo();
+  uint32_t features = 0, bit = 1;
+#define EVOX_FEATURE(name, ...)                                                \
+  features |= info.checkFeatures("+" name) ? bit : 0;                          \
+  bit <<= 1;
+  EVOX_X86_FEATURES(EVOX_FEATURE)
+#undef EVOX_FEATURE
+  return features;
 }
 
 /// The vectorizer loads what is read with a stride as one vector of any length.

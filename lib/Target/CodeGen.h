@@ -21,6 +21,9 @@ namespace evox {
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(llvm::StringRef cpu);
 
+/// What code for the machine asks of the processor it runs on: CpuFeatures.h.
+uint32_t neededFeatures(const llvm::TargetMachine &machine);
+
 /// LLVM's -O1 to -O3 for the machine.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine,
               unsigned level);

@@ -172,8 +172,8 @@ void Table::build() {
        text(makeSignature(program)), text(makeHash(program)),
        n32(program.rng == "philox" ? EVOX_RNG_PHILOX : EVOX_RNG_TORCH),
        n32(program.slots.size()), n32(program.phases.size()),
-       n32(program.entries.size()), n32(program.externals.size()), n32(0),
-       slots, phases, entries, externals, blob, n64(program.blobSize)});
+       n32(program.entries.size()), n32(program.externals.size()),
+       n32(program.cpuFeatures), slots, phases, entries, externals, blob, n64(program.blobSize)});
   auto *table =
       new GlobalVariable(module, value->getType(), true,
                          GlobalValue::ExternalLinkage, value,

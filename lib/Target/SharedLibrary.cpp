@@ -283,6 +283,7 @@ LogicalResult Compilation::toMachineCode() {
   if (!machine)
     return fail(machine.takeError());
   program.cpu = (*machine)->getTargetCPU().str();
+  program.cpuFeatures = neededFeatures(**machine);
   for (auto state : llvm::make_early_inc_range(module.getOps<evox::ModuleOp>()))
     state.erase(); // ProgramInfo keeps what is needed of it
 

@@ -82,6 +82,7 @@ _STATUS = {
     4: errors.CheckpointError,
     5: errors.OutOfMemoryError,
     6: errors.ExternalError,
+    7: errors.LoadError,
 }
 
 

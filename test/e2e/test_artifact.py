@@ -10,9 +10,11 @@ import resource
 import shutil
 import subprocess
 
+import pytest
 import torch
 
 import evox_cases
+import evox_mlir
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ALLOWED = re.compile(
@@ -44,8 +46,6 @@ def test_is_small(pso_library, tmp_path, record_property):
 
 
 def all_state(library):
-    import evox_mlir
-
     program = evox_mlir.load(library)
     for slot in program.library.signature.state:
         if slot.kind == "tensor":
@@ -176,3 +176,30 @@ def test_import_then_compile(tools, pso_pt, pso_library, tmp_path):
                 "--print", "algorithm.population"]
     assert bare(tools / "evox-run", library, *commands) == \
         bare(tools / "evox-run", pso_library, *commands)
+
+
+def test_other_processors(tools, pso_pt, tmp_path):
+    """The numbers don't depend on the processor that a library is for, and one
+    that needs more than there is says so before it runs."""
+    def compiled(cpu):
+        library = tmp_path / f"{cpu}.so"
+        subprocess.run([tools / "evox-compile", pso_pt, f"--cpu={cpu}", "-o",
+                        library], check=True, capture_output=True)
+        return library
+
+    def run(library):
+        return subprocess.run(
+            [tools / "evox-run", library, "--seed=1", "--call=init_step",
+             "--call=step:5", "--print=algorithm.population"],
+            capture_output=True, text=True)
+
+    results = [run(compiled(cpu)) for cpu in ("native", "x86-64")]
+    assert results[0].returncode == 0 and results[0].stdout
+    assert results[0].stdout == results[1].stdout
+    # Intel's of 2026, with 32 general registers.
+    newer = compiled("diamondrapids")
+    refused = run(newer)
+    assert refused.returncode == 1
+    assert "was compiled for a processor that has" in refused.stderr
+    with pytest.raises(evox_mlir.LoadError, match="--cpu=x86-64-v3"):
+        evox_mlir.load(newer)

@@ -96,7 +96,7 @@ typedef struct evox_program {
   int32_t n_phases;
   int32_t n_entries;
   int32_t n_externals;
-  int32_t reserved;
+  uint32_t cpu_features; /* see CpuFeatures.h; 0: any processor will do */
   const evox_slot_desc *slots;
   const evox_phase_desc *phases;
   const evox_entry_desc *entries;

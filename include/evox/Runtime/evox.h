@@ -37,7 +37,8 @@ typedef enum evox_status {
   EVOX_ERROR_IO = 3,         /* a file could not be read or written */
   EVOX_ERROR_CHECKPOINT = 4, /* damaged, or of another program */
   EVOX_ERROR_MEMORY = 5,
-  EVOX_ERROR_EXTERNAL = 6 /* an external function is missing or failed */
+  EVOX_ERROR_EXTERNAL = 6,   /* an external function is missing or failed */
+  EVOX_ERROR_PROCESSOR = 7   /* compiled for a processor that this one isn't */
 } evox_status;
 
 /* PyTorch's numbers for its scalar types. */
@@ -101,7 +102,7 @@ typedef struct evox_api {
   /* --- instances -------------------------------------------------------- */
   evox_status (*open)(evox_instance **instance);
   void (*close)(evox_instance *instance); /* null is fine */
-  const char *(*error)(const evox_instance *instance);
+  const char *(*error)(const evox_instance *instance); /* null: of `open` */
   evox_status (*seed)(evox_instance *, uint64_t seed);
 
   /* Calls an entry point by name. `args` are read during the call only; they

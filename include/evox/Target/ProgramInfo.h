@@ -62,6 +62,7 @@ struct ProgramInfo {
   bool usesLapack = false;
   int64_t blobSize = 0;
   std::string rng, target, cpu;
+  uint32_t cpuFeatures = 0; ///< as in CpuFeatures.h
   bool fastMath = false;
 
   /// Reads the module after stage evox-to-state.
