@@ -20,6 +20,7 @@
 
 #include <cmath>
 #include <limits>
+#include <pthread.h>
 
 using namespace evox::rt;
 
@@ -30,93 +31,158 @@ constexpr double kTwoPi = 6.283185307179586;
 //===-- normal ------------------------------------------------------------===//
 
 // Cephes' logf, sinf and cosf (S. Moshier), as PyTorch vectorises them, with
-// fused operations where its compiler makes them.
+// fused operations where its compiler makes them. For one number, or for a
+// register of them.
 
-EVOX_INLINE float cephesLog(float x) {
+struct One {
+  typedef float F;
+  typedef int32_t I;
+  typedef uint32_t U;
+};
+template <int N> struct Many {
+  typedef float F __attribute__((vector_size(4 * N)));
+  typedef int32_t I __attribute__((vector_size(4 * N)));
+  typedef uint32_t U __attribute__((vector_size(4 * N)));
+};
+
+template <typename To, typename From> EVOX_INLINE To converted(From x) {
+  if constexpr (std::is_arithmetic_v<To>)
+    return To(x);
+  else
+    return __builtin_convertvector(x, To);
+}
+template <typename F> EVOX_INLINE F fused(F a, F b, F c) {
+  return __builtin_elementwise_fma(a, b, c);
+}
+template <typename F> EVOX_INLINE F all(float x) { return F{} + x; }
+
+template <typename L> EVOX_INLINE typename L::F cephesLog(typename L::F x) {
+  using F = typename L::F;
+  using I = typename L::I;
+  using U = typename L::U;
   // Zero or less cannot come: x = 1 - u, u < 1.
-  int32_t exponent = int32_t(bitsOf(x) >> 23) - 126;
-  x = floatOf((bitsOf(x) & 0x807fffffu) | 0x3f000000u);
-  float e = float(exponent);
-  bool small = x < 0.707106781186547524f;
-  float again = small ? x : 0.0f;
-  e = e - (small ? 1.0f : 0.0f);
+  U bits = __builtin_bit_cast(U, x);
+  F e = converted<F>(__builtin_bit_cast(I, bits >> 23) - 126);
+  x = __builtin_bit_cast(F, (bits & 0x807fffffu) | 0x3f000000u);
+  auto small = x < all<F>(0.707106781186547524f);
+  F again = small ? x : F{};
+  e = e - (small ? all<F>(1.0f) : F{});
   x = (x - 1.0f) + again;
-  float z = x * x;
-  float y = 7.0376836292E-2f;
-  y = __builtin_fmaf(y, x, -1.1514610310E-1f);
-  y = __builtin_fmaf(y, x, 1.1676998740E-1f);
-  y = __builtin_fmaf(y, x, -1.2420140846E-1f);
-  y = __builtin_fmaf(y, x, 1.4249322787E-1f);
-  y = __builtin_fmaf(y, x, -1.6668057665E-1f);
-  y = __builtin_fmaf(y, x, 2.0000714765E-1f);
-  y = __builtin_fmaf(y, x, -2.4999993993E-1f);
-  y = __builtin_fmaf(y, x, 3.3333331174E-1f);
+  F z = x * x;
+  F y = all<F>(7.0376836292E-2f);
+  y = fused(y, x, all<F>(-1.1514610310E-1f));
+  y = fused(y, x, all<F>(1.1676998740E-1f));
+  y = fused(y, x, all<F>(-1.2420140846E-1f));
+  y = fused(y, x, all<F>(1.4249322787E-1f));
+  y = fused(y, x, all<F>(-1.6668057665E-1f));
+  y = fused(y, x, all<F>(2.0000714765E-1f));
+  y = fused(y, x, all<F>(-2.4999993993E-1f));
+  y = fused(y, x, all<F>(3.3333331174E-1f));
   y = y * x;
-  y = __builtin_fmaf(y, z, e * -2.12194440e-4f);
-  y = __builtin_fmaf(-z, 0.5f, y);
+  y = fused(y, z, e * -2.12194440e-4f);
+  y = fused(-z, all<F>(0.5f), y);
   x = x + y;
-  return __builtin_fmaf(e, 0.693359375f, x);
+  return fused(e, all<F>(0.693359375f), x);
 }
 
-EVOX_INLINE void cephesSinCos(float x, float &sine, float &cosine) {
+template <typename L>
+EVOX_INLINE void cephesSinCos(typename L::F x, typename L::F &sine,
+                              typename L::F &cosine) {
+  using F = typename L::F;
+  using I = typename L::I;
+  using U = typename L::U;
   // x >= 0 here.
-  float y = x * 1.27323954473516f; // 4 / pi
-  int32_t octant = (int32_t(y) + 1) & ~1;
-  y = float(octant);
-  uint32_t sineSign = uint32_t(octant & 4) << 29;
-  uint32_t cosineSign = uint32_t(~(octant - 2) & 4) << 29;
-  bool swapped = (octant & 2) != 0;
-  x = __builtin_fmaf(y, -0.78515625f, x);
-  x = __builtin_fmaf(y, -2.4187564849853515625e-4f, x);
-  x = __builtin_fmaf(y, -3.77489497744594108e-8f, x);
-  float z = x * x;
-  float c = 2.443315711809948E-005f;
-  c = __builtin_fmaf(c, z, -1.388731625493765E-003f);
-  c = __builtin_fmaf(c, z, 4.166664568298827E-002f);
+  F y = x * 1.27323954473516f; // 4 / pi
+  I octant = (converted<I>(y) + 1) & ~1;
+  y = converted<F>(octant);
+  U sineSign = __builtin_bit_cast(U, octant & 4) << 29;
+  U cosineSign = __builtin_bit_cast(U, ~(octant - 2) & 4) << 29;
+  auto swapped = (octant & 2) != 0;
+  x = fused(y, all<F>(-0.78515625f), x);
+  x = fused(y, all<F>(-2.4187564849853515625e-4f), x);
+  x = fused(y, all<F>(-3.77489497744594108e-8f), x);
+  F z = x * x;
+  F c = all<F>(2.443315711809948E-005f);
+  c = fused(c, z, all<F>(-1.388731625493765E-003f));
+  c = fused(c, z, all<F>(4.166664568298827E-002f));
   c = c * z;
-  c = __builtin_fmaf(c, z, -(z * 0.5f));
+  c = fused(c, z, -(z * 0.5f));
   c = c + 1.0f;
-  float s = -1.9515295891E-4f;
-  s = __builtin_fmaf(s, z, 8.3321608736E-3f);
-  s = __builtin_fmaf(s, z, -1.6666654611E-1f);
+  F s = all<F>(-1.9515295891E-4f);
+  s = fused(s, z, all<F>(8.3321608736E-3f));
+  s = fused(s, z, all<F>(-1.6666654611E-1f));
   s = s * z;
-  s = __builtin_fmaf(s, x, x);
-  sine = floatOf(bitsOf(swapped ? c : s) ^ sineSign);
-  cosine = floatOf(bitsOf(swapped ? s : c) ^ cosineSign);
+  s = fused(s, x, x);
+  sine = __builtin_bit_cast(
+      F, __builtin_bit_cast(U, swapped ? c : s) ^ sineSign);
+  cosine = __builtin_bit_cast(
+      F, __builtin_bit_cast(U, swapped ? s : c) ^ cosineSign);
 }
 
-EVOX_INLINE void boxMuller(float a, float b, float mean, float std,
-                           float &first, float &second) {
-  float radius = __builtin_sqrtf(-2.0f * cephesLog(1.0f - a));
-  float sine, cosine;
-  cephesSinCos(float(kTwoPi) * b, sine, cosine);
-  first = __builtin_fmaf(radius * cosine, std, mean);
-  second = __builtin_fmaf(radius * sine, std, mean);
+/// Two words become two normals.
+template <typename L>
+EVOX_INLINE void boxMuller(typename L::U a, typename L::U b, float mean,
+                           float std, typename L::F &first,
+                           typename L::F &second) {
+  using F = typename L::F;
+  auto unit = [](typename L::U w) {
+    return converted<F>(__builtin_bit_cast(typename L::I, w & 0xffffffu)) *
+           0x1p-24f;
+  };
+  F radius =
+      __builtin_elementwise_sqrt(-2.0f * cephesLog<L>(1.0f - unit(a)));
+  F sine, cosine;
+  cephesSinCos<L>(float(kTwoPi) * unit(b), sine, cosine);
+  first = fused(radius * cosine, all<F>(std), all<F>(mean));
+  second = fused(radius * sine, all<F>(std), all<F>(mean));
 }
 
 // PyTorch's blocks of 16: uniform j and j + 8 make normals j and j + 8.
-EVOX_INLINE void normalBlocksImpl(const uint32_t *__restrict w,
-                                  float *__restrict out, int64_t blocks,
-                                  float mean, float std) {
-  for (int64_t b = 0; b < blocks; ++b) {
-#pragma clang loop vectorize_width(8) unroll(disable)
-    for (int j = 0; j < 8; ++j)
-      boxMuller(unitFloat(w[16 * b + j]), unitFloat(w[16 * b + j + 8]), mean,
-                std, out[16 * b + j], out[16 * b + j + 8]);
+EVOX_INLINE void normalBlocksNarrow(const uint32_t *__restrict w,
+                                    float *__restrict out, int64_t blocks,
+                                    float mean, float std) {
+  using Eight = Many<8>;
+  for (int64_t b = 0; b < blocks; ++b, w += 16, out += 16) {
+    Eight::F first, second;
+    boxMuller<Eight>(load<Eight::U>(w), load<Eight::U>(w + 8), mean, std, first,
+                     second);
+    store(out, first);
+    store(out + 8, second);
   }
 }
-EVOX_VARIANTS(normalBlocks,
-              (const uint32_t *w, float *out, int64_t blocks, float mean,
-               float std),
-              (w, out, blocks, mean, std))
+// Two blocks fill registers of 16.
+EVOX_INLINE void normalBlocksWide(const uint32_t *__restrict w,
+                                  float *__restrict out, int64_t blocks,
+                                  float mean, float std) {
+  for (; blocks >= 2; blocks -= 2, w += 32, out += 32) {
+    Words a = load<Words>(w), b = load<Words>(w + 16);
+    Floats first, second;
+    boxMuller<Many<16>>(
+        __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19,
+                                20, 21, 22, 23),
+        __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26,
+                                27, 28, 29, 30, 31),
+        mean, std, first, second);
+    store(out, __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7,
+                                       16, 17, 18, 19, 20, 21, 22, 23));
+    store(out + 16,
+          __builtin_shufflevector(first, second, 8, 9, 10, 11, 12, 13, 14, 15,
+                                  24, 25, 26, 27, 28, 29, 30, 31));
+  }
+  normalBlocksNarrow(w, out, blocks, mean, std);
+}
+EVOX_VARIANTS_OF(normalBlocks, normalBlocksWide, normalBlocksNarrow,
+                 (const uint32_t *w, float *out, int64_t blocks, float mean,
+                  float std),
+                 (w, out, blocks, mean, std))
 
 // Philox's pairs: uniform 2i and 2i + 1 make normals 2i and 2i + 1.
 EVOX_INLINE void normalPairsImpl(const uint32_t *__restrict w,
                                  float *__restrict out, int64_t pairs,
                                  float mean, float std) {
   for (int64_t i = 0; i < pairs; ++i)
-    boxMuller(unitFloat(w[2 * i]), unitFloat(w[2 * i + 1]), mean, std,
-              out[2 * i], out[2 * i + 1]);
+    boxMuller<One>(w[2 * i], w[2 * i + 1], mean, std, out[2 * i],
+                   out[2 * i + 1]);
 }
 EVOX_VARIANTS(normalPairs,
               (const uint32_t *w, float *out, int64_t pairs, float mean,
@@ -131,6 +197,17 @@ void boxMuller(double a, double b, double mean, double std, double &first,
   second = __builtin_fma(radius * std::sin(theta), std, mean);
 }
 
+void normalPairs(Isa, const uint32_t *w, double *out, int64_t pairs,
+                 double mean, double std) {
+  for (int64_t i = 0; i < pairs; ++i, w += 4, out += 2)
+    boxMuller(unitDouble(w[0], w[1]), unitDouble(w[2], w[3]), mean, std, out[0],
+              out[1]);
+}
+void normalPairs(Isa isa, const uint32_t *w, float *out, int64_t pairs,
+                 float mean, float std) {
+  normalPairs(isa)(w, out, pairs, mean, std);
+}
+
 void normalBlock(const uint32_t *w, double *out, double mean, double std) {
   for (int j = 0; j < 8; ++j)
     boxMuller(unitDouble(w[2 * j], w[2 * j + 1]),
@@ -138,7 +215,8 @@ void normalBlock(const uint32_t *w, double *out, double mean, double std) {
               out[j + 8]);
 }
 
-template <typename T> void convertFloats(const float *from, T *to, int64_t n) {
+template <typename F, typename T>
+void convertFloats(const F *from, T *to, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     to[i] = T(from[i]);
 }
@@ -183,40 +261,57 @@ void torchNormalBlocks(Generator &g, double *out, int64_t n, double mean,
   normalBlock(g.words(32), out + n - 16, mean, std);
 }
 
-/// The same for float with threads: the words come one after the other, what
-/// becomes of them does not. Of philox, neither does.
-bool threadedNormal(evox_ctx *ctx, const evox_view &view, float mean,
-                    float std) {
-  Generator &g = generatorOf(ctx);
-  int64_t n = countOf(view);
-  if (view.dtype != EVOX_FLOAT32 || !hasThreads(ctx) || n < 2 * kPerTask)
-    return false;
-  float *out = static_cast<float *>(view.data);
-  if (g.kind == EVOX_RNG_PHILOX) {
-    inPieces(ctx, n, [&g, out, mean, std](int64_t first, int64_t some) {
-      alignas(64) uint32_t w[512];
-      float values[512];
-      int64_t pairs = (some + 1) / 2;
-      g.philoxBlocks(w, first / 4, (some + 3) / 4);
-      normalPairs(g.isa)(w, values, pairs, mean, std);
-      std::memcpy(out + first, values, size_t(some) * 4);
-    });
-    return true;
+/// A draw of PyTorch's by threads: whoever takes the next piece keeps where the
+/// generator is and sends it on, which takes a tenth of what the numbers take.
+template <typename T> struct PiecesInTurn {
+  Generator &g;
+  T *out;
+  int64_t n; // a multiple of 16
+  T mean, std;
+  pthread_mutex_t turn;
+  int64_t next;
+
+  static constexpr int64_t kWords = sizeof(T) / 4; // of an element
+  static void run(void *arg, int64_t) {
+    auto *self = static_cast<PiecesInTurn *>(arg);
+    Generator &g = self->g;
+    pthread_mutex_lock(&self->turn);
+    int64_t first = self->next, some = atMost(kPerTask, self->n - first);
+    self->next += some;
+    Mersenne own = g.twister;
+    g.twister.skip(g.isa, kWords * some);
+    pthread_mutex_unlock(&self->turn);
+    self->draw(own, self->out + first, some);
   }
-  int64_t whole = n & ~int64_t(15);
-  for (int64_t done = 0; done < whole;) {
-    int64_t some = atMost(whole - done, g.ready(16));
-    std::memcpy(out + done, g.words(some), size_t(some) * 4);
-    done += some;
-  }
-  inPieces(ctx, whole, [&g, out, mean, std](int64_t first, int64_t some) {
+  void draw(Mersenne &own, T *to, int64_t some) {
     alignas(64) uint32_t w[512];
-    std::memcpy(w, out + first, size_t(some) * 4);
-    normalBlocks(g.isa)(w, out + first, some / 16, mean, std);
-  });
-  if (whole != n) {
-    g.words(n - whole);
-    normalBlocks(g.isa)(g.words(16), out + n - 16, 1, mean, std);
+    constexpr int64_t kPiece = 512 / kWords;
+    for (int64_t i = 0; i < some; i += kPiece) {
+      int64_t now = atMost(kPiece, some - i);
+      own.words(g.isa, w, kWords * now);
+      if constexpr (kWords == 1)
+        normalBlocks(g.isa)(w, to + i, now / 16, mean, std);
+      else
+        for (int64_t j = 0; j < now; j += 16)
+          normalBlock(w + 2 * j, to + i + j, mean, std);
+    }
+  }
+};
+
+/// The same with threads, where there are enough elements for them.
+template <typename T>
+bool torchNormalThreads(evox_ctx *ctx, T *out, int64_t n, T mean, T std) {
+  Generator &g = instanceOf(ctx)->generator;
+  if (!hasThreads(ctx) || n < 2 * kPerTask)
+    return false;
+  int64_t whole = n & ~int64_t(15);
+  PiecesInTurn<T> work{g, out, whole, mean, std, PTHREAD_MUTEX_INITIALIZER, 0};
+  g.fresh = false;
+  evox_rt_parallel(ctx, PiecesInTurn<T>::run, &work,
+                   (whole + kPerTask - 1) / kPerTask);
+  if (whole != n) { // as above
+    g.skip(work.kWords * (n - whole));
+    work.draw(g.twister, out + n - 16, 16);
   }
   return true;
 }
@@ -244,45 +339,41 @@ void torchNormalFew(Generator &g, T *out, int64_t n, double mean, double std) {
   }
 }
 
+/// An element of philox needs no other.
 template <typename T>
-void philoxNormal(Generator &g, T *out, int64_t n, double mean, double std) {
-  constexpr int64_t kChunk = 512;
-  float values[kChunk];
-  for (int64_t done = 0; done < n;) {
-    int64_t some = atMost(n - done, kChunk);
-    int64_t pairs = (some + 1) / 2;
-    normalPairs(g.isa)(g.words(2 * pairs), values, pairs, float(mean),
-                       float(std));
-    if constexpr (std::is_same_v<T, float>)
-      std::memcpy(out + done, values, size_t(some) * 4);
-    else
-      convertFloats(values, out + done, some);
-    done += some;
-  }
-}
-
-void philoxNormal(Generator &g, double *out, int64_t n, double mean,
-                  double std) {
-  for (int64_t i = 0; i < n; i += 2) {
-    const uint32_t *w = g.words(4);
-    double first, second;
-    boxMuller(unitDouble(w[0], w[1]), unitDouble(w[2], w[3]), mean, std, first,
-              second);
-    out[i] = first;
-    if (i + 1 < n)
-      out[i + 1] = second;
-  }
-}
-
-template <typename T>
-void normal(Generator &g, T *out, int64_t n, double mean, double std) {
+void philoxNormal(evox_ctx *ctx, T *out, int64_t n, double mean, double std) {
   using Math = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  Generator &g = instanceOf(ctx)->generator;
+  auto piece = [&g, out, mean, std](int64_t first, int64_t some) {
+    constexpr int64_t kWords = sizeof(Math) / 4; // of an element
+    alignas(64) uint32_t w[512 * kWords];
+    Math values[512];
+    int64_t pairs = (some + 1) / 2;
+    g.philoxBlocks(w, first * kWords / 4, (some * kWords + 3) / 4);
+    bool direct = std::is_same_v<T, Math> && some % 2 == 0;
+    Math *to = direct ? reinterpret_cast<Math *>(out + first) : values;
+    normalPairs(g.isa, w, to, pairs, Math(mean), Math(std));
+    if (!direct)
+      convertFloats(values, out + first, some);
+  };
+  if (hasThreads(ctx) && n >= 2 * kPerTask)
+    return inPieces(ctx, n, piece);
+  for (int64_t i = 0; i < n; i += 512)
+    piece(i, atMost(512, n - i));
+}
+
+template <typename T>
+void normal(evox_ctx *ctx, T *out, int64_t n, double mean, double std) {
+  using Math = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  Generator &g = instanceOf(ctx)->generator;
   if (g.kind == EVOX_RNG_PHILOX)
-    philoxNormal(g, out, n, mean, std);
-  else if (n >= 16)
-    torchNormalBlocks(g, out, n, Math(mean), Math(std));
-  else
-    torchNormalFew(g, out, n, mean, std);
+    return philoxNormal(ctx, out, n, mean, std);
+  if (n < 16)
+    return torchNormalFew(g, out, n, mean, std);
+  if constexpr (std::is_same_v<T, Math>)
+    if (torchNormalThreads(ctx, out, n, Math(mean), Math(std)))
+      return;
+  torchNormalBlocks(g, out, n, Math(mean), Math(std));
 }
 
 //===-- integers ----------------------------------------------------------===//
@@ -456,22 +547,18 @@ extern "C" void evox_k_random_normal(evox_ctx *ctx, const evox_view *out,
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
          "normal: expected a standard deviation of 0 or more, got %g", std);
   g.beginDraw();
-  if (threadedNormal(ctx, *out, float(mean), float(std))) {
-    g.endDraw();
-    return;
-  }
   switch (out->dtype) {
   case EVOX_FLOAT32:
-    normal(g, static_cast<float *>(out->data), n, mean, std);
+    normal(ctx, static_cast<float *>(out->data), n, mean, std);
     break;
   case EVOX_FLOAT64:
-    normal(g, static_cast<double *>(out->data), n, mean, std);
+    normal(ctx, static_cast<double *>(out->data), n, mean, std);
     break;
   case EVOX_FLOAT16:
-    normal(g, static_cast<Half *>(out->data), n, mean, std);
+    normal(ctx, static_cast<Half *>(out->data), n, mean, std);
     break;
   case EVOX_BFLOAT16:
-    normal(g, static_cast<BFloat *>(out->data), n, mean, std);
+    normal(ctx, static_cast<BFloat *>(out->data), n, mean, std);
     break;
   default:
     badDtype(ctx, "normal", out->dtype);

@@ -99,6 +99,22 @@ def test_randn(dtype, isa):
 
 @pytest.mark.parametrize("isa", [0, 1, 2])
 @pytest.mark.parametrize("dtype", FLOATS)
+def test_randn_by_threads(dtype, isa):
+    """Around the sizes that threads share, and where a piece ends."""
+    for threads in (2, 3, 8):
+        pair = Pair(isa=isa)
+        pair.ours.set_threads(threads)
+        for n in [16, 32767, 32768, 32769, 32785, 49152, 49153, 100_007]:
+            theirs = torch.empty(n, dtype=dtype).normal_(0.25, 2)
+            pair.check(pair.ours.normal((n,), dtype, 0.25, 2), theirs)
+        philox, alone = (Instance(rng=1, seed=3, isa=isa) for _ in range(2))
+        philox.set_threads(threads)
+        for n in [1, 13, 511, 513, 32768, 32769, 50_001]:
+            same(philox.normal((n,), dtype), alone.normal((n,), dtype))
+
+
+@pytest.mark.parametrize("isa", [0, 1, 2])
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_normal(dtype, isa):
     pair = Pair(isa=isa)
     for mean, std in [(0.37, 1.7), (-100.0, 1e-3), (3.0, 0.0), (0.0, 25.5)]:

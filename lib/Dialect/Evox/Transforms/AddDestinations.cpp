@@ -100,6 +100,19 @@ static void copyFills(mlir::ModuleOp module) {
   }
 }
 
+/// Destinations that nobody shares: of two ops that write into one, the second
+/// would start with a copy, and neither could write where its result goes.
+static void copyEmpties(mlir::ModuleOp module) {
+  SmallVector<tensor::EmptyOp> empties;
+  module.walk([&](tensor::EmptyOp op) { empties.push_back(op); });
+  for (tensor::EmptyOp op : empties)
+    for (OpOperand &use : llvm::make_early_inc_range(op->getUses()))
+      if (!op->hasOneUse()) {
+        OpBuilder builder(use.getOwner());
+        use.set(builder.clone(*op)->getResult(0));
+      }
+}
+
 /// `value` in a buffer that nothing else uses, so that it can be handed over.
 /// The result of an op that writes into a new destination has one already.
 Value Entry::own(Value value) {
@@ -285,6 +298,7 @@ struct AddDestinationsPass
     if (failed(layout))
       return signalPassFailure();
     copyFills(getOperation());
+    copyEmpties(getOperation());
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (func->hasAttr(attr::kEntry) && !func.isExternal())
         Entry(func, *layout).run();

@@ -65,3 +65,29 @@ func.func @swap(%a: tensor<4xf32> {evox.slot = 0 : i32}, %b: tensor<4xf32> {evox
     -> (tensor<4xf32> {evox.slot = 0 : i32}, tensor<4xf32> {evox.slot = 1 : i32}) attributes {evox.entry = {}} {
   return %b, %a : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// Two ops share no destination: each half is computed where it goes.
+
+// CHECK-LABEL: func.func @halves(
+// CHECK:         %[[E:.*]] = tensor.empty() : tensor<4xf32>
+// CHECK:         %[[A:.*]] = linalg.add {{.*}} outs(%[[E]] :
+// CHECK:         %[[F:.*]] = tensor.empty() : tensor<4xf32>
+// CHECK:         %[[B:.*]] = linalg.sub {{.*}} outs(%[[F]] :
+// CHECK-NOT:     tensor.empty() : tensor<4xf32>
+// CHECK:         insert_slice %[[A]]
+// CHECK:         insert_slice %[[B]]
+evox.module @A {
+  evox.state mutable @x "x" : tensor<4xf32>
+}
+func.func @halves(%x: tensor<4xf32> {evox.slot = 0 : i32})
+    -> (tensor<8xf32> {evox.result = 0 : i32}, tensor<4xf32> {evox.slot = 0 : i32}) attributes {evox.entry = {}} {
+  %e = tensor.empty() : tensor<4xf32>
+  %a = linalg.add ins(%x, %x : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %b = linalg.sub ins(%a, %x : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %e8 = tensor.empty() : tensor<8xf32>
+  %i = tensor.insert_slice %a into %e8[0] [4] [1] : tensor<4xf32> into tensor<8xf32>
+  %j = tensor.insert_slice %b into %i[4] [4] [1] : tensor<4xf32> into tensor<8xf32>
+  return %j, %x : tensor<8xf32>, tensor<4xf32>
+}
