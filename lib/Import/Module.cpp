@@ -188,7 +188,7 @@ int ModuleImporter::slotOf(const std::string &path) {
 }
 
 ElementsAttr ModuleImporter::resourceOf(const script::TensorData &data, RankedTensorType type) {
-  ArrayRef<char> bytes(*data.bytes);
+  ArrayRef<char> bytes(data.bytes, data.numBytes);
   if (data.dtype == DType::Bool || bytes.size() <= 64 * 8) {
     if (data.dtype == DType::Bool) {
       SmallVector<bool> values(bytes.begin(), bytes.end());
@@ -198,7 +198,12 @@ ElementsAttr ModuleImporter::resourceOf(const script::TensorData &data, RankedTe
       return DenseElementsAttr::get(type, ArrayRef<Attribute>());
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
   }
-  auto blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 8, true);
+  // Gigabytes stay where they are, in the file if they can.
+  AsmResourceBlob blob =
+      reinterpret_cast<uintptr_t>(bytes.data()) % 8
+          ? HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 8)
+          : UnmanagedAsmResourceBlob::allocateWithAlign(
+                bytes, 8, [owner = data.owner](void *, size_t, size_t) {});
   return DenseResourceElementsAttr::get(type, "state", std::move(blob));
 }
 

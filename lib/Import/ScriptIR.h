@@ -40,7 +40,9 @@ struct TensorData {
   int64_t offset = 0;         ///< into the storage, in elements
   const void *storage = nullptr; ///< identity of the storage
   int64_t storageNumel = 0;
-  std::shared_ptr<std::vector<char>> bytes; ///< contiguous elements
+  const char *bytes = nullptr; ///< contiguous elements
+  int64_t numBytes = 0;
+  std::shared_ptr<const void> owner; ///< of `bytes`
   bool requiresGrad = false;
 };
 

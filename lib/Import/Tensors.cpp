@@ -359,7 +359,7 @@ mlir::Value Interpreter::writeThrough(const Tensor &t, mlir::Value value) {
 TensorRef Interpreter::fromData(const script::TensorData &data) {
   Type element = elementType(b.getContext(), data.dtype);
   auto type = RankedTensorType::get(data.sizes, element);
-  ArrayRef<char> bytes(*data.bytes);
+  ArrayRef<char> bytes(data.bytes, data.numBytes);
   DenseElementsAttr attr;
   if (data.dtype == DType::Bool) {
     SmallVector<bool> values(bytes.begin(), bytes.end());

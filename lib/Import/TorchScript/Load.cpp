@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-// The only file that sees LibTorch.
+// The only files that see LibTorch are this one and Archive.
 
 #include "../ScriptIR.h"
+#include "Archive.h"
 #include "Prelude.h"
 
 #include <torch/csrc/jit/api/module.h>
@@ -49,6 +50,7 @@ private:
   convertNode(Function &fn, jit::Node *node,
               std::unordered_map<const jit::Value *, int> &ids);
 
+  std::shared_ptr<Archive> archive;
   std::unique_ptr<jit::Module> module;
   std::shared_ptr<jit::CompilationUnit> unit;
   std::unordered_map<const void *, Object *> objects;
@@ -69,9 +71,18 @@ std::shared_ptr<TensorData> TorchProgram::convertTensor(const at::Tensor &t) {
   data->offset = t.storage_offset();
   data->storage = t.storage().unsafeGetStorageImpl();
   data->storageNumel = t.storage().nbytes() / t.element_size();
-  at::Tensor c = t.detach().cpu().contiguous();
-  const char *begin = static_cast<const char *>(c.const_data_ptr());
-  data->bytes = std::make_shared<std::vector<char>>(begin, begin + c.nbytes());
+  data->numBytes = t.nbytes();
+  const char *unread = archive ? archive->unread(t.storage()) : nullptr;
+  if (unread && t.is_contiguous()) {
+    data->bytes = unread + t.storage_offset() * t.element_size();
+    data->owner = archive;
+    return data;
+  }
+  if (unread)
+    archive->load(t.storage());
+  auto owner = std::make_shared<at::Tensor>(t.detach().cpu().contiguous());
+  data->bytes = static_cast<const char *>(owner->const_data_ptr());
+  data->owner = std::move(owner);
   return data;
 }
 
@@ -444,7 +455,9 @@ void TorchProgram::load(const std::string &path) {
           "' is no zip archive as torch.jit.save writes it");
     file.close();
     try {
-      module = std::make_unique<jit::Module>(jit::load(path, c10::kCPU));
+      archive = Archive::open(path);
+      module = std::make_unique<jit::Module>(
+          archive ? jit::load(archive, c10::kCPU) : jit::load(path, c10::kCPU));
     } catch (const c10::Error &e) {
       std::string text = e.what_without_backtrace();
       bool plain = text.find("constants.pkl") != std::string::npos;
