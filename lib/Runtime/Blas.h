@@ -15,6 +15,7 @@ namespace evox::rt {
 
 /// Whose memory and threads BLAS uses in calls by this thread from now on.
 void setBlasContext(evox_ctx *ctx);
+evox_ctx *blasContext();
 
 } // namespace evox::rt
 

@@ -29,6 +29,7 @@ using namespace evox::rt;
 static thread_local evox_ctx *context;
 
 void evox::rt::setBlasContext(evox_ctx *ctx) { context = ctx; }
+evox_ctx *evox::rt::blasContext() { return context; }
 
 namespace {
 

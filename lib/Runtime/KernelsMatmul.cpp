@@ -134,39 +134,102 @@ template <typename T> struct Product {
   void multiplyRows(int64_t task);
 };
 
+/// to[k][width] = alpha from[r][k], for the first `some` of the r; the others'
+/// are zeros. Squares of 16 bytes a side are turned in registers.
+template <typename T>
+void packAcross(const T *from, int64_t stride, T alpha, int64_t some,
+                int64_t depth, int64_t width, T *to) {
+  constexpr int lanes = 16 / int(sizeof(T));
+  typedef T Vector __attribute__((vector_size(16)));
+  int64_t whole = some / lanes * lanes, k = 0;
+  for (; k + lanes <= depth; k += lanes, to += lanes * width) {
+    for (int64_t r = 0; r < whole; r += lanes) {
+      Vector x[lanes];
+      for (int i = 0; i < lanes; ++i)
+        std::memcpy(&x[i], from + (r + i) * stride + k, 16);
+      if constexpr (lanes == 4) {
+        Vector a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
+        Vector b = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
+        Vector c = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+        Vector d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+        x[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+        x[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+        x[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+        x[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+      } else {
+        Vector a = __builtin_shufflevector(x[0], x[1], 0, 2);
+        x[1] = __builtin_shufflevector(x[0], x[1], 1, 3);
+        x[0] = a;
+      }
+      for (int i = 0; i < lanes; ++i) {
+        x[i] *= alpha;
+        std::memcpy(to + i * width + r, &x[i], 16);
+      }
+    }
+    for (int i = 0; i < lanes; ++i) {
+      for (int64_t r = whole; r < some; ++r)
+        to[i * width + r] = alpha * from[r * stride + k + i];
+      for (int64_t r = some; r < width; ++r)
+        to[i * width + r] = 0;
+    }
+  }
+  for (; k < depth; ++k, to += width) {
+    for (int64_t r = 0; r < some; ++r)
+      to[r] = alpha * from[r * stride + k];
+    for (int64_t r = some; r < width; ++r)
+      to[r] = 0;
+  }
+}
+
+/// to[k][Width] = alpha from[k][0 .. Width).
+template <typename T, int Width>
+void packWhole(const T *from, int64_t stride, T alpha, int64_t depth, T *to) {
+  for (int64_t k = 0; k < depth; ++k, from += stride, to += Width)
+#pragma clang loop unroll(full)
+    for (int r = 0; r < Width; ++r)
+      to[r] = alpha * from[r];
+}
+
+/// A panel: to[k][width] = alpha from(r, k), for r < some, else 0.
+template <typename T>
+void packPanel(Strided<const T> from, T alpha, int64_t some, int64_t depth,
+               int64_t width, T *to) {
+  if (from.row == 1 && some == width) {
+    auto pack = width == 4    ? packWhole<T, 4>
+                : width == 6  ? packWhole<T, 6>
+                : width == 8  ? packWhole<T, 8>
+                : width == 12 ? packWhole<T, 12>
+                : width == 16 ? packWhole<T, 16>
+                : width == 32 ? packWhole<T, 32>
+                              : nullptr;
+    if (pack)
+      return pack(from.data, from.column, alpha, depth, to);
+  }
+  if (from.column == 1)
+    return packAcross(from.data, from.row, alpha, some, depth, width, to);
+  for (int64_t k = 0; k < depth; ++k, to += width) {
+    const T *column = &from(0, k);
+    for (int64_t r = 0; r < some; ++r)
+      to[r] = alpha * column[r * from.row];
+    for (int64_t r = some; r < width; ++r)
+      to[r] = 0;
+  }
+}
+
 template <typename T>
 void packRows(Strided<const T> a, T alpha, int64_t rows, int64_t depth,
               int64_t tileRows, T *to) {
-  for (int64_t i = 0; i < rows; i += tileRows) {
-    int64_t some = atMost(tileRows, rows - i);
-    for (int64_t k = 0; k < depth; ++k) {
-      const T *from = &a(i, k);
-      for (int64_t r = 0; r < some; ++r)
-        to[r] = alpha * from[r * a.row];
-      for (int64_t r = some; r < tileRows; ++r)
-        to[r] = 0;
-      to += tileRows;
-    }
-  }
+  for (int64_t i = 0; i < rows; i += tileRows)
+    packPanel(a.at(i, 0), alpha, atMost(tileRows, rows - i), depth, tileRows,
+              to + i * depth);
 }
 
 template <typename T>
 void packColumns(Strided<const T> b, int64_t depth, int64_t columns,
                  int64_t tileColumns, T *to) {
-  for (int64_t j = 0; j < columns; j += tileColumns) {
-    int64_t some = atMost(tileColumns, columns - j);
-    for (int64_t k = 0; k < depth; ++k) {
-      const T *from = &b(k, j);
-      if (b.column == 1)
-        std::memcpy(to, from, size_t(some) * sizeof(T));
-      else
-        for (int64_t r = 0; r < some; ++r)
-          to[r] = from[r * b.column];
-      for (int64_t r = some; r < tileColumns; ++r)
-        to[r] = 0;
-      to += tileColumns;
-    }
-  }
+  for (int64_t j = 0; j < columns; j += tileColumns)
+    packPanel(b.at(0, j).transposed(), T(1), atMost(tileColumns, columns - j),
+              depth, tileColumns, to + j * depth);
 }
 
 template <typename T> void Product<T>::multiplyRows(int64_t task) {

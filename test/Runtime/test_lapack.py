@@ -279,6 +279,82 @@ def test_same_on_any_processor(dtype):
                 assert torch.equal(a, b), f"{name} on instruction set {isa}"
 
 
+@pytest.mark.parametrize("n", [33, 100, 300])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_same_at_any_number_of_threads(dtype, n):
+    first = None
+    for threads in (1, 2, 3, 8):
+        instance = Instance("evox_runtime_testlib_lapack", seed=1)
+        instance.set_threads(threads)
+        found = everything(instance, dtype, max(n, 40))
+        first = first or found
+        for name, (_, outputs) in found.items():
+            for a, b in zip(outputs, first[name][1]):
+                assert torch.equal(a, b), f"{name} with {threads} threads"
+
+
+def spectra(n, dtype):
+    """Symmetric matrices, by what is difficult about them."""
+    generator = torch.Generator().manual_seed(n)
+    x = torch.randn(n, n, dtype=torch.float64, generator=generator)
+    q = torch.linalg.qr(x).Q
+    index = torch.arange(n, dtype=torch.float64)
+
+    def of(values):
+        return (q * values) @ q.mT
+
+    ones = torch.ones(n, dtype=torch.float64)
+    wilkinson = torch.diag((index % 21 - 10).abs()) + torch.diag(ones[1:], 1) + torch.diag(ones[1:], -1)
+    few = x[:, : min(n, 3)]
+    found = {
+        "random": x + x.mT,
+        "close to the identity": torch.eye(n) + 1e-3 * (x + x.mT) / n,
+        "identity and a few": torch.eye(n) + few @ few.mT / n,
+        "identity": torch.eye(n, dtype=torch.float64),
+        "zero": torch.zeros(n, n, dtype=torch.float64),
+        "three values": of((index % 3).round()),
+        "graded": of(10.0 ** (-index * 12 / n)),
+        "pairs": of((index // 2) + 1e-9 * (index % 2)),
+        "one apart": of(torch.where(index == n // 2, 1e3, 1.0)),
+        "Wilkinson's, glued": wilkinson,  # pairs that no vector tells apart
+        "1, 2, 1": torch.diag(2 * ones) + torch.diag(-ones[1:], 1) + torch.diag(-ones[1:], -1),
+        "ones": torch.ones(n, n, dtype=torch.float64),
+        "large": 1e30 * (x + x.mT),
+        "small": 1e-30 * (x + x.mT),
+    }
+    return {name: a.to(dtype) for name, a in found.items()}
+
+
+@pytest.mark.parametrize("n", [26, 33, 51, 100, 129, 257, 513])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_eigh_of(ours, dtype, n):
+    eps = torch.finfo(dtype).eps
+    for name, a in spectra(n, dtype).items():
+        (w, v), info = empty((n,), (n, n), like=a), torch.full((), 9, dtype=torch.int32)
+        ours.kernel("eigh", [a, w, v, info], (0,))
+        assert info.item() == 0, name
+        a, w, v = ((a.tril() + a.tril(-1).mT).double(), w.double(), v.double())
+        expected = torch.linalg.eigvalsh(a)
+        size = max(expected.abs().max().item(), 1e-300)
+        error = eps * n**0.5
+        assert ((v * w) @ v.mT - a).abs().max() <= 5 * error * size, name
+        assert (v.mT @ v - torch.eye(n)).abs().max() <= 8 * error, name
+        assert (w - expected).abs().max() <= 8 * error * size, name
+        assert (w.diff() >= 0).all(), name
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 33, 100, 513])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_eigh_not_finite(ours, dtype, n):
+    """As with PyTorch: an error, or values that say so."""
+    for value in (float("nan"), float("inf")):
+        for a in (torch.eye(n, dtype=dtype), torch.full((n, n), value, dtype=dtype)):
+            a[n // 2, n // 3] = a[n // 3, n // 2] = value
+            (w, v), info = empty((n,), (n, n), like=a), torch.full((), 9, dtype=torch.int32)
+            ours.kernel("eigh", [a, w, v, info], (0,))
+            assert info.item() != 0 or not w.isfinite().all()
+
+
 def test_not_finite(ours):
     for value in (float("nan"), float("inf")):
         a = torch.eye(50)
