@@ -2,6 +2,7 @@
 # `lit BUILD/test/Dialect/Evox/IR/ops.mlir` for some of them.
 
 import os
+import platform
 
 import lit.formats
 
@@ -31,5 +32,7 @@ for tool in ["evox-opt", "evox-import", "evox-compile", "evox-run",
              "evox-lsp-server", "evox-reduce"]:
     if os.access(os.path.join(config.evox_tools_dir, tool), os.X_OK):
         config.available_features.add(tool)
+if platform.machine() == "x86_64":
+    config.available_features.add("x86")
 if config.evox_sanitize:
     config.available_features.add("sanitize")

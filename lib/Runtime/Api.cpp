@@ -8,6 +8,8 @@
 
 #include "Runtime.h"
 
+#include <cstring>
+
 using namespace evox::rt;
 
 static const char *programName() { return evox_the_program.name; }
@@ -27,11 +29,13 @@ static const char *stateName(int32_t i) {
 }
 
 static const char *errorText(const evox_instance *instance) {
-  const char *missing = missingFeature(evox_the_program.cpu_features);
-  if (!instance && missing)
-    return missing;
-  if (!instance)
-    return "there is no instance: out of memory, or a null handle";
+  if (!instance) {
+    Text why;
+    if (chooseVariant(&evox_the_program, why) >= 0)
+      return "there is no instance: out of memory, or a null handle";
+    static thread_local char kept[sizeof why.data]; // no instance keeps it
+    return std::strcpy(kept, why.data);
+  }
   if (instance->running)
     return "the instance is in a call";
   return instance->message;
@@ -41,6 +45,11 @@ static int32_t phaseOf(const evox_instance *instance) {
   return instance ? instance->phase : -1;
 }
 
+static const char *variantOf(const evox_instance *instance) {
+  return instance ? instance->program->variants[instance->variant].cpu
+                  : nullptr;
+}
+
 static const evox_api kApi = {
     EVOX_ABI_VERSION, sizeof(evox_api), programName, signature,
     entryCount,       entryName,        stateCount,  stateName,
@@ -48,6 +57,7 @@ static const evox_api kApi = {
     callEntry,        runEntry,         getState,    setState,
     listSize,         listGet,          phaseOf,     saveState,
     loadState,        resetInstance,    setExternal, setExecutor,
+    variantOf,
 };
 
 /// Hidden, for the program's own NAME_get_api: that one must not go through a

@@ -43,9 +43,6 @@ constexpr int32_t kMostStateBytes = kTorchStateBytes;
 /// same results.
 enum class Isa : int32_t { Base, Avx2, Avx512 };
 Isa detectIsa();
-/// What to tell of the first of `features` (see CpuFeatures.h) that the processor
-/// or its system lacks, or null.
-const char *missingFeature(uint32_t features);
 
 struct Generator {
   /// The most words that can be asked for at once.

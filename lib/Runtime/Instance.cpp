@@ -405,7 +405,7 @@ static void checkPhase(evox_instance *instance, int32_t next) {
 
 static void step(evox_instance *instance, const evox_entry_desc *entry) {
   const evox_entry_phase *code = &entry->phases[instance->phase];
-  if (!code->fn)
+  if (!code->fns)
     fail(instance, EVOX_ERROR_PROGRAM,
          "cannot be called in the present state: %s",
          code->unreachable ? code->unreachable : "no code was made for it");
@@ -413,8 +413,8 @@ static void step(evox_instance *instance, const evox_entry_desc *entry) {
   if (code->can_fail)
     saveWrites(instance, code);
   instance->entered = code;
-  code->fn(contextOf(instance), instance->slots, instance->args,
-           instance->results);
+  code->fns[instance->variant](contextOf(instance), instance->slots,
+                               instance->args, instance->results);
   instance->generator.settle();
   for (int32_t i = 0; i < entry->n_results; ++i)
     if (!instance->results[i].data)

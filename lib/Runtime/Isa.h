@@ -19,7 +19,8 @@
 
 #include "Generator.h"
 
-#define EVOX_INLINE static inline __attribute__((always_inline))
+// Some are used in the variants of some architectures only.
+#define EVOX_INLINE static inline __attribute__((always_inline, unused))
 
 #if defined(__x86_64__)
 #define EVOX_AVX2 __attribute__((target("avx2,fma,bmi2")))

@@ -126,8 +126,10 @@ void Mersenne::skip(Isa isa, int64_t n) {
   at += int32_t(n);
 }
 
-void Mersenne::words(Isa isa, uint32_t *out, int64_t n) {
-  auto make = temper(isa);
+// make(words, out, n) makes n numbers of a word each.
+template <typename T>
+void Mersenne::draw(Isa isa, void (*make)(const uint32_t *, T *, int64_t),
+                    T *out, int64_t n) {
   while (n > 0) {
     if (at == kN)
       refill(isa);
@@ -139,17 +141,12 @@ void Mersenne::words(Isa isa, uint32_t *out, int64_t n) {
   }
 }
 
+void Mersenne::words(Isa isa, uint32_t *out, int64_t n) {
+  draw(isa, temper(isa), out, n);
+}
+
 void Mersenne::floats(Isa isa, float *out, int64_t n) {
-  auto make = toFloats(isa);
-  while (n > 0) {
-    if (at == kN)
-      refill(isa);
-    int64_t some = least(n, kN - at);
-    make(state + at, out, some);
-    at += int32_t(some);
-    out += some;
-    n -= some;
-  }
+  draw(isa, toFloats(isa), out, n);
 }
 
 void Mersenne::doubles(Isa isa, double *out, int64_t n) {

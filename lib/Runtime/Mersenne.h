@@ -42,6 +42,9 @@ struct Mersenne {
 
 private:
   void refill(Isa isa);
+  template <typename T>
+  void draw(Isa isa, void (*make)(const uint32_t *, T *, int64_t), T *out,
+            int64_t n);
 };
 
 } // namespace evox::rt

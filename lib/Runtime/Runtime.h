@@ -82,6 +82,7 @@ struct LaneFrame {
 
 struct evox_instance {
   const evox_program *program;
+  int32_t variant; // of the program's code
   evox::rt::Memory memory;
   evox::rt::Generator generator;
 
@@ -217,6 +218,10 @@ void callDescribed(evox_instance *instance, const External &external,
 /// The function's own text for a failure, or ours.
 [[noreturn]] void failExternal(evox_instance *instance, const char *name,
                                const char *message);
+
+/// The variant of the program that this processor is to run, or -1 and why there
+/// is none.
+int32_t chooseVariant(const evox_program *program, Text &why);
 
 /// Unless the instance can be used now, sets the error.
 evox_status checkIdle(evox_instance *instance);

@@ -128,6 +128,21 @@ static void copyInitial(void *to, const unsigned char *from, int64_t bytes) {
   }
 }
 
+// `bytes` bytes of the same `some` bytes. What is there is doubled, up to what
+// the nearest cache holds.
+static void repeat(void *to, const unsigned char *from, int64_t some,
+                   int64_t bytes) {
+  constexpr int64_t kMost = 8 << 10;
+  unsigned char *data = static_cast<unsigned char *>(to);
+  std::memcpy(data, from, size_t(some));
+  for (int64_t done = some; done < bytes;) {
+    int64_t next = done < kMost ? done : kMost / some * some;
+    next = next < bytes - done ? next : bytes - done;
+    std::memcpy(data + done, data, size_t(next));
+    done += next;
+  }
+}
+
 void evox::rt::initialState(evox_instance *instance, NewState &state) {
   evox_ctx *ctx = contextOf(instance);
   const evox_program *program = instance->program;
@@ -144,6 +159,8 @@ void evox::rt::initialState(evox_instance *instance, NewState &state) {
       view.data = evox_rt_alloc(ctx, bytes);
       if (at < 0) {
         std::memset(view.data, 0, size_t(bytes));
+      } else if (slot.fill) {
+        repeat(view.data, program->blob + at, slot.fill, bytes);
       } else {
         copyInitial(view.data, program->blob + at, bytes);
         at = (at + bytes + 63) / 64 * 64;
@@ -247,7 +264,9 @@ evox_status evox::rt::openInstance(evox_instance **result) {
     return EVOX_ERROR_ARGUMENT;
   *result = nullptr;
   const evox_program *program = &evox_the_program;
-  if (missingFeature(program->cpu_features))
+  Text why;
+  int32_t variant = chooseVariant(program, why);
+  if (variant < 0)
     return EVOX_ERROR_PROCESSOR;
   void *data = nullptr;
   if (posix_memalign(&data, 64, sizeof(evox_instance)))
@@ -255,6 +274,7 @@ evox_status evox::rt::openInstance(evox_instance **result) {
   std::memset(data, 0, sizeof(evox_instance));
   evox_instance *instance = static_cast<evox_instance *>(data);
   instance->program = program;
+  instance->variant = variant;
   instance->memory.open();
   instance->generator.kind = program->rng;
   instance->generator.isa = detectIsa();

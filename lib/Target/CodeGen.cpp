@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "CodeGen.h"
+#include "AngleFunctions.h"
 #include "evox/Runtime/CpuFeatures.h"
+#include "llvm-c/Target.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -15,60 +17,229 @@
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
+#include "llvm/Transforms/Utils/Cloning.h"
 
 using namespace llvm;
+using namespace evox;
 
-Expected<std::unique_ptr<TargetMachine>>
-evox::createTargetMachine(StringRef cpu) {
-  InitializeNativeTarget();
-  InitializeNativeTargetAsmPrinter();
-  InitializeNativeTargetAsmParser(); // of the initial values' `.incbin`
-  Triple triple(sys::getDefaultTargetTriple());
+Expected<Triple> evox::parseTriple(StringRef text) {
+  Triple triple(Triple::normalize(text.empty() ? sys::getDefaultTargetTriple()
+                                               : text.str()));
+  if (triple.getOS() == Triple::UnknownOS) { // the architecture alone
+    triple.setOS(Triple::Linux);
+    triple.setEnvironment(Triple::GNU);
+  }
+  bool isKnown = triple.getArch() == Triple::x86_64 ||
+                 triple.getArch() == Triple::aarch64;
+  if (!isKnown || !triple.isOSLinux() || !triple.isOSBinFormatELF() ||
+      !triple.isArch64Bit() || triple.isX32())
+    return createStringError("--triple=" + text.str() +
+                             ": expected x86_64-linux-gnu or "
+                             "aarch64-linux-gnu");
+  return triple;
+}
+
+static Expected<const Target *> findTarget(const Triple &triple) {
+  // With the parser of assembly, for the initial values' `.incbin`.
+  if (triple.isAArch64()) {
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+    LLVMInitializeAArch64AsmParser();
+  } else {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser();
+  }
   std::string message;
   const llvm::Target *target = TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return createStringError(message);
+  return target;
+}
 
-  SubtargetFeatures features;
-  if (cpu == "native") {
-    cpu = sys::getHostCPUName();
-    // The host may lack features of its model, under virtualization say.
-    for (const auto &feature : sys::getHostCPUFeatures())
-      features.AddFeature(feature.first(), feature.second);
-  } else {
-    std::unique_ptr<MCSubtargetInfo> info(
-        target->createMCSubtargetInfo(triple, "", ""));
-    if (!info->isCPUStringValid(cpu))
-      return createStringError(
-          "'" + cpu.str() + "' is no processor that LLVM knows for " +
-          triple.getArchName().str() +
-          "; try native, " + (triple.isX86() ? "x86-64-v3" : "generic"));
-  }
-
+Expected<std::unique_ptr<TargetMachine>>
+evox::createTargetMachine(const Triple &triple) {
+  Expected<const Target *> target = findTarget(triple);
+  if (!target)
+    return target.takeError();
   TargetOptions options;
   // A product and a sum are rounded one after the other, as PyTorch does.
   options.AllowFPOpFusion = FPOpFusion::Strict;
   options.FunctionSections = options.DataSections = true;
-  return std::unique_ptr<TargetMachine>(target->createTargetMachine(
-      triple, cpu, features.getString(), options, Reloc::PIC_, std::nullopt,
-      CodeGenOptLevel::Aggressive));
+  return std::unique_ptr<TargetMachine>((*target)->createTargetMachine(
+      triple, triple.isX86() ? "x86-64" : "generic", "", options, Reloc::PIC_,
+      std::nullopt, CodeGenOptLevel::Aggressive));
 }
 
-uint32_t evox::neededFeatures(const TargetMachine &machine) {
-  if (!machine.getTargetTriple().isX86())
-    return 0;
-  const MCSubtargetInfo &info = *machine.getMCSubtargetInfo();
-  uint32_t features = 0, bit = 1;
-#define EVOX_FEATURE(name, ...)                                                \
-  features |= info.checkFeatures("+" name) ? bit : 0;                          \
-  bit <<= 1;
-  EVOX_X86_FEATURES(EVOX_FEATURE)
-#undef EVOX_FEATURE
-  return features;
+//===-- processors --------------------------------------------------------===//
+
+/// x86 has those of 32 bits too.
+static bool isProcessorOf(const Triple &triple, const MCSubtargetInfo &info) {
+  return !triple.isX86() || info.checkFeatures("+64bit");
 }
+
+Expected<std::vector<std::string>> evox::getProcessors(const Triple &triple) {
+  Expected<const Target *> target = findTarget(triple);
+  if (!target)
+    return target.takeError();
+  std::unique_ptr<MCSubtargetInfo> all(
+      (*target)->createMCSubtargetInfo(triple, "", ""));
+  std::vector<std::string> names;
+  for (const auto &processor : all->getAllProcessorDescriptions()) {
+    std::unique_ptr<MCSubtargetInfo> info(
+        (*target)->createMCSubtargetInfo(triple, processor.Key, ""));
+    if (isProcessorOf(triple, *info))
+      names.push_back(processor.Key);
+  }
+  return names;
+}
+
+static Expected<VariantInfo> parseVariant(StringRef name, const Triple &triple,
+                                          const Target &target) {
+  std::string option = "--cpu=" + name.str() + ": ";
+  std::string arch = Triple::getArchTypeName(triple.getArch()).str();
+  VariantInfo variant;
+  variant.cpu = name;
+  if (name == "native") {
+    Triple host(sys::getProcessTriple());
+    if (host.getArch() != triple.getArch())
+      return createStringError(
+          option + "the library is for " + arch + ", and this is a machine of " +
+          Triple::getArchTypeName(host.getArch()).str());
+    variant.cpu = sys::getHostCPUName();
+    // The host may lack features of its model, under virtualization say.
+    SubtargetFeatures features;
+    for (const auto &feature : sys::getHostCPUFeatures())
+      features.AddFeature(feature.first(), feature.second);
+    variant.features = features.getString();
+  }
+  std::unique_ptr<MCSubtargetInfo> info(
+      target.createMCSubtargetInfo(triple, "", ""));
+  if (name != "native" && !info->isCPUStringValid(name))
+    return createStringError(option +
+                             "no processor that LLVM knows for " + arch +
+                             " has this name; try " +
+                             (triple.isX86() ? "x86-64-v3" : "generic") +
+                             ", and --cpu=help for a list");
+  info.reset(target.createMCSubtargetInfo(triple, variant.cpu,
+                                          variant.features));
+  if (!isProcessorOf(triple, *info))
+    return createStringError(option + "a processor of 32 bits");
+
+  if (triple.isX86())
+    variant.vectorBytes = info->checkFeatures("+avx512f") ? 64
+                          : info->checkFeatures("+avx")   ? 32
+                                                          : 16;
+  uint64_t bit = 1;
+#define EVOX_FEATURE(name, ...)                                                \
+  if (info->checkFeatures("+" name)) {                                         \
+    variant.needs |= bit;                                                      \
+    variant.neededNames.push_back(name);                                       \
+  }                                                                            \
+  bit <<= 1;
+  if (triple.isX86()) {
+    EVOX_X86_FEATURES(EVOX_FEATURE)
+  } else {
+    EVOX_AARCH64_FEATURES(EVOX_FEATURE)
+  }
+#undef EVOX_FEATURE
+  return variant;
+}
+
+Expected<std::vector<VariantInfo>> evox::parseVariants(StringRef list,
+                                                       const Triple &triple) {
+  Expected<const Target *> target = findTarget(triple);
+  if (!target)
+    return target.takeError();
+  if (list.empty()) {
+    bool isHost = Triple(sys::getProcessTriple()).getArch() == triple.getArch();
+    list = isHost ? "native" : triple.isX86() ? "x86-64" : "generic";
+  }
+  std::vector<VariantInfo> variants;
+  SmallVector<StringRef> names;
+  list.split(names, ',');
+  for (StringRef name : names) {
+    name = name.trim();
+    if (name.empty())
+      return createStringError("--cpu=" + list.str() +
+                               ": a name is missing beside a comma");
+    Expected<VariantInfo> variant = parseVariant(name, triple, **target);
+    if (!variant)
+      return variant.takeError();
+    for (const VariantInfo &other : variants)
+      if (other.cpu == variant->cpu)
+        return createStringError(
+            "--cpu=" + list.str() + ": " + variant->cpu + " is there twice" +
+            (is_contained(names, "native") ? " (native is " +
+                                                 sys::getHostCPUName().str() +
+                                                 " here)"
+                                           : ""));
+    // One that needs all that another does and more comes before it.
+    auto at = find_if(variants, [&](const VariantInfo &other) {
+      return popcount(other.needs) < popcount(variant->needs);
+    });
+    variants.insert(at, std::move(*variant));
+  }
+  return variants;
+}
+
+//===-- variants ----------------------------------------------------------===//
+
+std::string evox::getVariantSymbol(const ProgramInfo &program, size_t variant,
+                                   StringRef symbol) {
+  if (program.variants.size() == 1)
+    return symbol.str();
+  return (symbol + "." + program.variants[variant].cpu).str();
+}
+
+static void setProcessor(Function &function, const VariantInfo &variant) {
+  function.addFnAttr("target-cpu", variant.cpu);
+  function.addFnAttr("target-features", variant.features);
+  // LLVM's default of 256 is for code that uses vectors now and then.
+  function.addFnAttr("prefer-vector-width", "512");
+}
+
+void evox::makeVariants(Module &module, const ProgramInfo &program) {
+  SmallVector<Function *> originals;
+  for (Function &function : module)
+    if (!function.isDeclaration())
+      originals.push_back(&function);
+  // The first variant is made of the originals, when they have been copied.
+  for (size_t i = program.variants.size(); i-- > 0;) {
+    ValueToValueMapTy map;
+    SmallVector<Function *> made = originals;
+    for (Function *&function : made) {
+      std::string name = getVariantSymbol(program, i, function->getName());
+      Function *original = function;
+      if (i == 0) {
+        function->setName(name);
+        continue;
+      }
+      function = Function::Create(original->getFunctionType(),
+                                  original->getLinkage(),
+                                  original->getAddressSpace(), name, &module);
+      map[original] = function;
+      for (auto [from, to] : zip_equal(original->args(), function->args()))
+        map[&from] = &to;
+    }
+    for (auto [original, copy] : zip_equal(originals, made)) {
+      SmallVector<ReturnInst *> returns;
+      if (i != 0)
+        CloneFunctionInto(copy, original, map,
+                          CloneFunctionChangeType::LocalChangesOnly, returns);
+      setProcessor(*copy, program.variants[i]);
+    }
+  }
+  annotateAngleFunctions(module, program);
+}
+
+//===-- code --------------------------------------------------------------===//
 
 /// The vectorizer loads what is read with a stride as one vector of any length.
 /// LLVM 22's code generator has no way to split some of these of bfloat ("Do not
@@ -113,15 +284,9 @@ void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
   if (level < 3)
     machine.setOptLevel(level < 2 ? CodeGenOptLevel::Less
                                   : CodeGenOptLevel::Default);
-  for (Function &function : module) {
-    if (function.isDeclaration())
-      continue;
-    function.addFnAttr(Attribute::NoUnwind);
-    function.addFnAttr("target-cpu", machine.getTargetCPU());
-    function.addFnAttr("target-features", machine.getTargetFeatureString());
-    // LLVM's default of 256 is for code that uses vectors now and then.
-    function.addFnAttr("prefer-vector-width", "512");
-  }
+  for (Function &function : module)
+    if (!function.isDeclaration())
+      function.addFnAttr(Attribute::NoUnwind);
   PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = true;
   tuning.LoopInterleaving = tuning.LoopUnrolling = true;

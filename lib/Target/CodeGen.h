@@ -9,6 +9,7 @@
 #ifndef EVOX_LIB_TARGET_CODEGEN_H
 #define EVOX_LIB_TARGET_CODEGEN_H
 
+#include "evox/Target/ProgramInfo.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/CodeGen.h"
 #include "llvm/Support/Error.h"
@@ -17,12 +18,29 @@
 
 namespace evox {
 
-/// The machine for a processor of this name; `native` is the one it runs on.
-llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(llvm::StringRef cpu);
+/// The triple of that name, or of this machine for an empty one: of an
+/// architecture that there is a run-time library for.
+llvm::Expected<llvm::Triple> parseTriple(llvm::StringRef text);
 
-/// What code for the machine asks of the processor it runs on: CpuFeatures.h.
-uint32_t neededFeatures(const llvm::TargetMachine &machine);
+/// The machine for any processor of the triple; functions have attributes that
+/// tell of others.
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(const llvm::Triple &triple);
+
+/// The names of the processors that LLVM knows.
+llvm::Expected<std::vector<std::string>>
+getProcessors(const llvm::Triple &triple);
+
+/// Reads CompileOptions::cpu. The most demanding variant comes first.
+llvm::Expected<std::vector<VariantInfo>>
+parseVariants(llvm::StringRef list, const llvm::Triple &triple);
+
+/// The symbol of a program's function in that variant.
+std::string getVariantSymbol(const ProgramInfo &program, size_t variant,
+                             llvm::StringRef symbol);
+
+/// Makes the module's functions once for each of the program's variants.
+void makeVariants(llvm::Module &module, const ProgramInfo &program);
 
 /// LLVM's -O1 to -O3 for the machine.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine,

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "evox/Target/CompileTool.h"
+#include "CodeGen.h"
 #include "evox/Target/ProgramInfo.h"
 #include "evox/Target/SharedLibrary.h"
 #include "mlir/IR/MLIRContext.h"
@@ -29,7 +30,7 @@ namespace {
 cl::OptionCategory category("Compile options");
 
 struct Options {
-  cl::opt<std::string> input{cl::Positional, cl::Required, cl::cat(category),
+  cl::opt<std::string> input{cl::Positional, cl::cat(category),
                              cl::desc("MODEL.pt|MODEL.mlir")};
   cl::opt<std::string> output{
       "o", cl::value_desc("FILE"), cl::cat(category),
@@ -47,9 +48,19 @@ struct Options {
       "target", cl::init("cpu"), cl::value_desc("NAME"), cl::cat(category),
       cl::desc("Where it runs: cpu. Example: --target=cpu")};
   cl::opt<std::string> cpu{
-      "cpu", cl::init("native"), cl::value_desc("NAME"), cl::cat(category),
-      cl::desc("The processor: native (this one) or a name that LLVM knows. "
+      "cpu", cl::value_desc("NAME,..."), cl::cat(category),
+      cl::desc("The processor: native (this one, the default) or a name that "
+               "LLVM knows; help lists them. Of several, with commas between "
+               "them, a library runs the best one that the machine can. "
                "Example: --cpu=x86-64-v3")};
+  cl::opt<std::string> triple{
+      "triple", cl::value_desc("TRIPLE"), cl::cat(category),
+      cl::desc("The architecture: x86_64-linux-gnu or aarch64-linux-gnu; "
+               "default: this machine's. Example: --triple=aarch64-linux-gnu")};
+  cl::opt<std::string> sysroot{
+      "sysroot", cl::value_desc("FOLDER"), cl::cat(category),
+      cl::desc("Where the C library of another machine is; default: where "
+               "Debian has it. Example: --sysroot=/usr/aarch64-linux-gnu")};
   cl::opt<unsigned> optimization{
       "O", cl::Prefix, cl::init(3), cl::value_desc("1|2|3"), cl::cat(category),
       cl::desc("How much LLVM optimizes; the numbers are the same. "
@@ -110,6 +121,17 @@ static void printStats(const evox::CompileStats &stats) {
   llvm::errs() << "}\n";
 }
 
+static int printProcessors(StringRef tripleText) {
+  auto triple = evox::parseTriple(tripleText);
+  if (!triple) {
+    llvm::errs() << "error: " << llvm::toString(triple.takeError()) << '\n';
+    return 1;
+  }
+  for (const std::string &name : llvm::cantFail(evox::getProcessors(*triple)))
+    llvm::outs() << name << '\n';
+  return 0;
+}
+
 static OwningOpRef<ModuleOp> readInput(StringRef path, MLIRContext &context,
                                        llvm::SourceMgr &sources,
                                        evox::CompileStats &stats) {
@@ -162,6 +184,13 @@ int evox::runCompileTool(int argc, char **argv) {
       "  evox-compile pso.pt -o libpso.so --header pso.h\n"
       "  evox-compile pso.pt --emit=linalg | less\n");
 
+  if (flags.cpu == "help")
+    return printProcessors(flags.triple);
+  if (flags.input.empty()) {
+    llvm::errs() << "error: which module is to be compiled? --help explains "
+                    "the options\n";
+    return 1;
+  }
   if (flags.optimization < 1 || flags.optimization > 3) {
     llvm::errs() << "error: -O" << flags.optimization
                  << ": levels are 1 to 3\n";
@@ -172,6 +201,8 @@ int evox::runCompileTool(int argc, char **argv) {
   options.rng = flags.rng;
   options.target = flags.target;
   options.cpu = flags.cpu;
+  options.triple = flags.triple;
+  options.sysroot = flags.sysroot;
   options.optimization = flags.optimization;
   options.fastMath = flags.fastMath;
   options.name = flags.name;

@@ -24,8 +24,12 @@ struct LinkJob {
   std::string name;   ///< of the program
   std::string runtimeFolder;
   llvm::Triple triple;
+  std::string sysroot; ///< empty: where the system has libraries of the triple
   bool usesLapack = false;
 };
+
+/// As folders of libraries are named for it: aarch64-linux-gnu.
+std::string getMultiarch(const llvm::Triple &triple);
 
 llvm::Error link(const LinkJob &job);
 

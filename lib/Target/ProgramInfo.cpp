@@ -11,7 +11,6 @@
 #include "evox/Dialect/Evox/Transforms/StateLayout.h"
 #include "evox/Runtime/Program.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/MathExtras.h"
@@ -114,16 +113,6 @@ static FailureOr<TensorInfo> getTensorInfo(Operation *op, Type type,
   return failure();
 }
 
-static bool isZero(ElementsAttr attr) {
-  if (auto dense = dyn_cast<DenseElementsAttr>(attr)) {
-    // Splats of zeros are what large zero tensors are written as.
-    if (!dense.isSplat())
-      return dense.getNumElements() == 0;
-    return llvm::all_of(dense.getRawData(), [](char c) { return c == 0; });
-  }
-  return false;
-}
-
 static LogicalResult readSlot(const StateLayout &layout, const StateSlot &slot,
                               ProgramInfo &program) {
   StateOp op = slot.op;
@@ -149,35 +138,28 @@ static LogicalResult readSlot(const StateLayout &layout, const StateSlot &slot,
     info.types.push_back(*tensor);
   }
 
+  SmallVector<ElementsAttr> initial;
   if (info.slot == EVOX_SLOT_LIST) {
     if (ArrayAttr elements = op.getElementsAttr())
       for (Attribute element : elements)
-        info.initial.push_back(cast<ElementsAttr>(element));
-  } else if (auto initial = op.getInitialAttr()) {
-    info.initial.push_back(initial);
+        initial.push_back(cast<ElementsAttr>(element));
+  } else if (auto value = op.getInitialAttr()) {
+    initial.push_back(value);
   }
   bool openSizes =
       info.slot == EVOX_SLOT_TENSOR && llvm::is_contained(info.types[0].shape, -1);
-  bool isData = info.slot == EVOX_SLOT_LIST;
-  for (ElementsAttr initial : info.initial) {
+  for (ElementsAttr value : initial) {
     FailureOr<TensorInfo> tensor =
-        getTensorInfo(op, initial.getShapedType(), dtype, "the initial value");
+        getTensorInfo(op, value.getShapedType(), dtype, "the initial value");
     if (failed(tensor))
       return failure();
     info.elementTypes.push_back(*tensor);
-    isData |= !isZero(initial);
   }
-  if (!isData) {
-    info.initial.clear();
-  } else {
-    info.offset = program.blobSize;
-    for (const TensorInfo &type : info.elementTypes) {
-      int64_t bytes = getDtypeSize(type.dtype);
-      for (int64_t size : type.shape)
-        bytes *= size;
-      program.blobSize += llvm::alignTo(bytes, 64);
-    }
-  }
+  if (info.slot == EVOX_SLOT_LIST)
+    info.initial = program.state.addAll(initial);
+  else if (!initial.empty()) // a constant is used where it lies
+    info.initial = program.state.add(initial.front(),
+                                     info.kind == EVOX_KIND_CONSTANT);
   if (info.slot == EVOX_SLOT_TENSOR && openSizes && info.elementTypes.empty()) {
     // Zeros of an open size: none.
     TensorInfo type = info.types[0];
@@ -343,51 +325,4 @@ FailureOr<ProgramInfo> ProgramInfo::get(mlir::ModuleOp module) {
     return failure();
   }
   return program;
-}
-
-/// Writes the elements as PyTorch keeps them: row-major, a bool is a byte.
-static LogicalResult writeElements(ElementsAttr attr, int64_t bytes,
-                                   raw_ostream &stream) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    StringRef key = resource.getRawHandle().getKey();
-    if (!blob)
-      return emitError(UnknownLoc::get(attr.getContext()))
-             << "the initial value '" << key
-             << "' is missing: the file has no such resource";
-    if (static_cast<int64_t>(blob->getData().size()) != bytes)
-      return emitError(UnknownLoc::get(attr.getContext()))
-             << "the initial value '" << key << "' has "
-             << blob->getData().size() << " bytes; its type "
-             << attr.getShapedType() << " takes " << bytes;
-    stream.write(blob->getData().data(), blob->getData().size());
-    return success();
-  }
-  auto dense = dyn_cast<DenseElementsAttr>(attr);
-  if (!dense)
-    return emitError(UnknownLoc::get(attr.getContext()))
-           << "an initial value must be dense";
-  if (dense.getElementType().isInteger(1)) {
-    for (bool value : dense.getValues<bool>())
-      stream << static_cast<char>(value);
-    return success();
-  }
-  ArrayRef<char> raw = dense.getRawData();
-  for (int64_t i = 0, n = dense.isSplat() ? dense.getNumElements() : 1; i < n;
-       ++i)
-    stream.write(raw.data(), raw.size());
-  return success();
-}
-
-LogicalResult ProgramInfo::writeBlob(raw_ostream &stream) const {
-  for (const SlotInfo &slot : slots)
-    for (ElementsAttr attr : slot.initial) {
-      Type element = attr.getElementType();
-      int64_t width = (element.getIntOrFloatBitWidth() + 7) / 8;
-      int64_t bytes = attr.getNumElements() * width;
-      if (failed(writeElements(attr, bytes, stream)))
-        return failure();
-      stream.write_zeros(llvm::alignTo(bytes, 64) - bytes);
-    }
-  return success();
 }

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ProgramTable.h"
+#include "CodeGen.h"
 #include "evox/Runtime/Program.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
@@ -20,11 +21,12 @@ using namespace llvm;
 using namespace evox;
 
 // What is built below has been checked against this version.
-static_assert(EVOX_PROGRAM_VERSION == 1 && sizeof(evox_type) == 8 + 8 * 16 &&
+static_assert(EVOX_PROGRAM_VERSION == 2 && sizeof(evox_type) == 8 + 8 * 16 &&
                   sizeof(evox_slot_desc) == 40 &&
                   sizeof(evox_phase_desc) == 16 &&
                   sizeof(evox_entry_phase) == 48 &&
-                  sizeof(evox_entry_desc) == 40 && sizeof(evox_program) == 104,
+                  sizeof(evox_entry_desc) == 40 &&
+                  sizeof(evox_variant) == 16 && sizeof(evox_program) == 112,
               "the table of the library must change with Program.h");
 
 namespace {
@@ -108,7 +110,8 @@ private:
 
 Constant *Table::slot(const SlotInfo &slot) {
   return record({text(slot.name), n32(slot.slot), n32(slot.kind),
-                 n64(slot.offset), n32(slot.elementTypes.size()), n32(0),
+                 n64(slot.initial.offset), n32(slot.elementTypes.size()),
+                 n32(slot.initial.fill),
                  types(slot.elementTypes, "elements")});
 }
 
@@ -122,12 +125,13 @@ Constant *Table::phase(unsigned number) {
 }
 
 Constant *Table::entryPhase(const EntryPhaseInfo &phase) {
-  Constant *fn = null();
-  if (!phase.symbol.empty())
-    fn = module.getFunction("evox_entry." + phase.symbol);
+  SmallVector<Constant *> fns;
+  for (size_t i = 0; i < program.variants.size() && !phase.symbol.empty(); ++i)
+    fns.push_back(module.getFunction(
+        getVariantSymbol(program, i, "evox_entry." + phase.symbol)));
   return record(
-      {fn, n32(phase.next), n32(phase.canFail), n32(phase.writes.size()),
-       n32(0),
+      {array(ArrayRef<Constant *>(fns), "entry_functions"), n32(phase.next),
+       n32(phase.canFail), n32(phase.writes.size()), n32(0),
        array(phase.writes, "writes", [&](int32_t slot) { return n32(slot); }),
        types(phase.results, "results"),
        phase.unreachable.empty() ? null() : text(phase.unreachable)});
@@ -149,9 +153,9 @@ Constant *Table::entry(const EntryPointInfo &entry) {
 
 void Table::build() {
   Constant *blob = null();
-  if (program.blobSize) {
+  if (program.state.size()) {
     auto *variable = new GlobalVariable(
-        module, ArrayType::get(Type::getInt8Ty(context), program.blobSize),
+        module, ArrayType::get(Type::getInt8Ty(context), program.state.size()),
         true, GlobalValue::ExternalLinkage, nullptr, kBlobSymbol);
     variable->setVisibility(GlobalValue::HiddenVisibility);
     variable->setDSOLocal(true);
@@ -167,13 +171,18 @@ void Table::build() {
   Constant *externals =
       array(program.externals, "externals",
             [&](const std::string &name) { return text(name); });
+  Constant *variants =
+      array(program.variants, "variants", [&](const VariantInfo &v) {
+        return record({text(v.cpu), n64(int64_t(v.needs))});
+      });
   Constant *value = record(
       {n32(EVOX_PROGRAM_MAGIC), n32(EVOX_PROGRAM_VERSION), text(program.name),
        text(makeSignature(program)), text(makeHash(program)),
        n32(program.rng == "philox" ? EVOX_RNG_PHILOX : EVOX_RNG_TORCH),
        n32(program.slots.size()), n32(program.phases.size()),
        n32(program.entries.size()), n32(program.externals.size()),
-       n32(program.cpuFeatures), slots, phases, entries, externals, blob, n64(program.blobSize)});
+       n32(program.variants.size()), variants, slots, phases, entries,
+       externals, blob, n64(program.state.size())});
   auto *table =
       new GlobalVariable(module, value->getType(), true,
                          GlobalValue::ExternalLinkage, value,

@@ -16,9 +16,6 @@ class Module;
 }
 
 namespace evox {
-/// The symbol at which the initial values are linked in.
-constexpr const char *kBlobSymbol = "evox_state_blob";
-
 /// Adds `evox_the_program` (evox/Runtime/Program.h) and `NAME_get_api`.
 void addProgramTable(llvm::Module &module, const ProgramInfo &program);
 } // namespace evox

@@ -17,6 +17,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -76,7 +77,7 @@ private:
     start = now;
   }
   LogicalResult write(StringRef path,
-                      llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)>);
+                      llvm::function_ref<LogicalResult(raw_ostream &)> body);
   LogicalResult printModule() {
     return write(options.output, [&](raw_ostream &os) {
       module->print(os);
@@ -87,12 +88,13 @@ private:
   LogicalResult lower();
   LogicalResult checkOptions();
   LogicalResult toMachineCode();
-  LogicalResult makeLibrary(llvm::Module &code, llvm::TargetMachine &machine);
-  void addBlob(llvm::Module &code, StringRef path);
+  LogicalResult makeLibrary(StringRef code);
 
   mlir::ModuleOp module;
   const CompileOptions &options;
   CompileStats *stats;
+  llvm::Triple triple;
+  std::vector<VariantInfo> variants;
   ProgramInfo program;
   TemporaryFolder folder;
   std::chrono::steady_clock::time_point start;
@@ -107,24 +109,12 @@ void evox::registerCompilerDialects(DialectRegistry &registry) {
 }
 
 /// Writes beside `path` and renames, so that `path` is whole or not there.
-LogicalResult Compilation::write(
-    StringRef path,
-    llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> body) {
-  if (path == "-") {
-    llvm::SmallVector<char, 0> buffer;
-    llvm::raw_svector_ostream os(buffer);
-    if (failed(body(os)))
-      return failure();
-    llvm::outs() << os.str();
-    return success();
-  }
-  llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) -> llvm::Error {
-    llvm::SmallVector<char, 0> buffer;
-    llvm::raw_svector_ostream stream(buffer);
-    if (failed(body(stream)))
-      return llvm::createStringError("");
-    os << stream.str();
-    return llvm::Error::success();
+LogicalResult
+Compilation::write(StringRef path,
+                   llvm::function_ref<LogicalResult(raw_ostream &)> body) {
+  llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) {
+    return succeeded(body(os)) ? llvm::Error::success()
+                               : llvm::createStringError("");
   });
   if (!error)
     return success();
@@ -137,6 +127,14 @@ LogicalResult Compilation::checkOptions() {
     return fail("--rng=" + options.rng + ": expected torch or philox");
   if (options.target != "cpu")
     return fail("--target=" + options.target + ": expected cpu");
+  auto parsedTriple = parseTriple(options.triple);
+  if (!parsedTriple)
+    return fail(parsedTriple.takeError());
+  triple = *parsedTriple;
+  auto parsedVariants = parseVariants(options.cpu, triple);
+  if (!parsedVariants)
+    return fail(parsedVariants.takeError());
+  variants = std::move(*parsedVariants);
   if (options.output.empty())
     return fail("no output file is given; use -o");
   if (options.emit == Emit::Library && options.output == "-")
@@ -149,7 +147,6 @@ LogicalResult Compilation::lower() {
   PipelineOptions pipelineOptions;
   pipelineOptions.rng = options.rng;
   pipelineOptions.target = options.target;
-  pipelineOptions.cpu = options.cpu;
   pipelineOptions.fastMath = options.fastMath;
   const Emit after[] = {Emit::State, Emit::Linalg, Emit::Loops, Emit::LLVM};
   for (auto [stage, emit] : llvm::zip_equal(getStages(), after)) {
@@ -173,6 +170,8 @@ LogicalResult Compilation::lower() {
       program.rng = options.rng;
       program.target = options.target;
       program.fastMath = options.fastMath;
+      program.triple = triple.str();
+      program.variants = std::move(variants);
     }
     if (options.emit == emit && emit != Emit::LLVM)
       return printModule();
@@ -180,60 +179,55 @@ LogicalResult Compilation::lower() {
   return success();
 }
 
-void Compilation::addBlob(llvm::Module &code, StringRef path) {
-  // The assembler reads the file, so the values never are LLVM constants.
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  os << ".section .rodata.evox_state,\"a\",@progbits\n.p2align 6\n.globl "
-     << kBlobSymbol << "\n.hidden " << kBlobSymbol << "\n.type " << kBlobSymbol
-     << ",@object\n"
-     << kBlobSymbol << ":\n.incbin \"";
-  llvm::printEscapedString(path, os);
-  os << "\"\n.size " << kBlobSymbol << ", " << program.blobSize << "\n.text\n";
-  code.appendModuleInlineAsm(text);
-}
-
-LogicalResult Compilation::makeLibrary(llvm::Module &code,
-                                       llvm::TargetMachine &machine) {
+LogicalResult Compilation::makeLibrary(StringRef code) {
+  if (auto error = folder.create())
+    return fail(std::move(error));
   std::string object = folder.file("program.o");
-  if (failed(write(object, [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
-        if (auto error = emitCode(code, machine,
-                                  llvm::CodeGenFileType::ObjectFile, os))
-          return fail(std::move(error));
+  if (failed(write(object, [&](raw_ostream &os) {
+        os << code;
         return success();
       })))
     return failure();
-  endStage("machine code");
 
   LinkJob job;
   job.objects.push_back(object);
   job.folder = folder.str().str();
   job.name = program.name;
-  job.triple = machine.getTargetTriple();
+  job.triple = triple;
   job.usesLapack = program.usesLapack;
+  job.sysroot = options.sysroot;
   job.runtimeFolder = options.runtimeFolder;
   if (job.runtimeFolder.empty()) {
     static int here;
     SmallString<128> path(llvm::sys::path::parent_path(
         llvm::sys::fs::getMainExecutable(nullptr, &here)));
     llvm::sys::path::append(path, "..", "lib");
+    // Of another architecture: a folder further down, named as Debian's.
+    if (triple.getArch() != llvm::Triple(LLVM_HOST_TRIPLE).getArch())
+      llvm::sys::path::append(path, getMultiarch(triple));
     job.runtimeFolder = path.str().str();
   }
   // Linked beside the output and renamed, as others may have it open.
   job.output = options.output + ".part";
   job.soname = llvm::sys::path::filename(options.output).str();
-  if (auto error = link(job)) {
+  llvm::Error error = link(job);
+  if (!error)
+    endStage("linking");
+  if (!error && program.state.size()) {
+    error = appendBlob(job.output, program.state);
+    endStage("initial state");
+  }
+  if (error) {
     llvm::sys::fs::remove(job.output);
     return fail(std::move(error));
   }
   if (auto error = llvm::sys::fs::rename(job.output, options.output))
     return fail("'" + options.output + "': " + error.message());
-  endStage("linking");
   if (stats) {
     uint64_t size = 0;
     llvm::sys::fs::file_size(options.output, size);
     stats->bytes.emplace_back("library", size);
-    stats->bytes.emplace_back("initial state", program.blobSize);
+    stats->bytes.emplace_back("initial state", program.state.size());
   }
   return success();
 }
@@ -255,35 +249,10 @@ static void annotateRuntime(llvm::Module &code) {
   }
 }
 
-/// What is left of these intrinsics are the branches for large arguments. LLVM
-/// may run an intrinsic at any time, so in a loop it would turn such a branch
-/// into calls for all elements; a call of a function that it does not know
-/// stays where it is.
-static void keepBranches(llvm::Module &code) {
-  for (llvm::StringRef name : {"sin", "cos", "tan"}) {
-    llvm::Function *intrinsic =
-        code.getFunction(("llvm." + name + ".f64").str());
-    if (!intrinsic)
-      continue;
-    llvm::FunctionCallee callee =
-        code.getOrInsertFunction(("evox_rt_" + name).str(),
-                                 intrinsic->getFunctionType());
-    auto *function = llvm::cast<llvm::Function>(callee.getCallee());
-    function->setDoesNotAccessMemory();
-    function->setDoesNotThrow();
-    function->setWillReturn();
-    function->addFnAttr(llvm::Attribute::Cold);
-    intrinsic->replaceAllUsesWith(function);
-    intrinsic->eraseFromParent();
-  }
-}
-
 LogicalResult Compilation::toMachineCode() {
-  auto machine = createTargetMachine(options.cpu);
+  auto machine = createTargetMachine(triple);
   if (!machine)
     return fail(machine.takeError());
-  program.cpu = (*machine)->getTargetCPU().str();
-  program.cpuFeatures = neededFeatures(**machine);
   for (auto state : llvm::make_early_inc_range(module.getOps<evox::ModuleOp>()))
     state.erase(); // ProgramInfo keeps what is needed of it
 
@@ -294,9 +263,9 @@ LogicalResult Compilation::toMachineCode() {
     return fail("the program cannot be translated to LLVM IR");
   code->setDataLayout((*machine)->createDataLayout());
   code->setTargetTriple((*machine)->getTargetTriple());
+  makeVariants(*code, program);
   addProgramTable(*code, program);
   annotateRuntime(*code);
-  keepBranches(*code);
   endStage("LLVM IR");
   optimize(*code, **machine, options.optimization);
   endStage("LLVM optimization");
@@ -306,34 +275,34 @@ LogicalResult Compilation::toMachineCode() {
       return success();
     });
 
-  if (auto error = folder.create())
-    return fail(std::move(error));
-  if (program.blobSize && options.emit != Emit::Assembly) {
-    std::string blob = folder.file("state.bin");
-    std::error_code error;
-    llvm::raw_fd_ostream os(blob, error);
-    if (error || failed(program.writeBlob(os)))
-      return fail("the initial state cannot be written");
-    os.close();
-    if (os.has_error()) {
-      os.clear_error();
-      return fail("the initial state cannot be written: is the disk full?");
-    }
-    addBlob(*code, blob);
+  if (program.state.size() && options.emit != Emit::Assembly) {
+    if (failed(program.state.check()))
+      return failure();
+    code->appendModuleInlineAsm(makeBlobAssembly(program.state.size()));
   }
-  if (options.emit == Emit::Library)
-    return makeLibrary(*code, **machine);
-  LogicalResult result =
-      write(options.output, [&](llvm::raw_pwrite_stream &os) -> LogicalResult {
-        auto type = options.emit == Emit::Assembly
-                        ? llvm::CodeGenFileType::AssemblyFile
-                        : llvm::CodeGenFileType::ObjectFile;
-        if (auto error = emitCode(*code, **machine, type, os))
-          return fail(std::move(error));
-        return success();
-      });
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  if (auto error = emitCode(*code, **machine,
+                            options.emit == Emit::Assembly
+                                ? llvm::CodeGenFileType::AssemblyFile
+                                : llvm::CodeGenFileType::ObjectFile,
+                            stream))
+    return fail(std::move(error));
   endStage("machine code");
-  return result;
+  if (options.emit == Emit::Library)
+    return makeLibrary(stream.str());
+  if (options.emit == Emit::Object && program.state.size()) {
+    llvm::Expected<int64_t> gap = placeBlob(bytes);
+    if (!gap)
+      return fail(gap.takeError());
+    bytes.append(*gap, 0);
+  }
+  return write(options.output, [&](raw_ostream &os) {
+    os << stream.str();
+    if (options.emit == Emit::Object)
+      program.state.write(os);
+    return success();
+  });
 }
 
 LogicalResult Compilation::run() {

@@ -119,6 +119,13 @@ std::string evox::makeSignature(const ProgramInfo &program) {
       python = json::Object();
     phases.push_back(json::Object{{"python", std::move(python)}});
   }
+  std::string cpus;
+  json::Array variants;
+  for (const VariantInfo &variant : program.variants) {
+    cpus += (cpus.empty() ? "" : ",") + variant.cpu;
+    variants.push_back(json::Object{{"cpu", variant.cpu},
+                                    {"features", variant.neededNames}});
+  }
   return print(json::Object{
       {"format", 1},
       {"name", program.name},
@@ -127,8 +134,10 @@ std::string evox::makeSignature(const ProgramInfo &program) {
       {"hash", makeHash(program)},
       {"options", json::Object{{"rng", program.rng},
                                {"target", program.target},
-                               {"cpu", program.cpu},
+                               {"cpu", std::move(cpus)},
+                               {"triple", program.triple},
                                {"fast_math", program.fastMath}}},
+      {"variants", std::move(variants)},
       {"phases", std::move(phases)},
       {"entries", describeEntries(program)},
       {"state", describeState(program)},

@@ -72,6 +72,7 @@ class Api(ctypes.Structure):
                              ExternalFn, ctypes.c_void_p)),
         ("set_executor", _fn(c_status, c_instance, ParallelFn,
                              ctypes.c_void_p, ctypes.c_int32)),
+        ("variant", _fn(ctypes.c_char_p, c_instance)),
     ]
 
 

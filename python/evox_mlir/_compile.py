@@ -38,7 +38,7 @@ def clear_cache():
 
 
 def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
-            output=None, dynamic=None, transforms=None, externals=None,
+            output=None, cpu=None, dynamic=None, transforms=None, externals=None,
             options=(), cache=True):
     """Compiles a module and returns an instance of the program.
 
@@ -49,6 +49,9 @@ def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
     rng: "torch" draws PyTorch's own numbers, "philox" is counter-based.
     target: "cpu".
     name: of the program and its library; default: the class's.
+    cpu: the processor that the library is for, as LLVM names it: "native",
+        which is the default, "x86-64-v3". Of several, a list or one text with
+        commas, the library runs the best one that a machine can.
     output: where to put the library; default: in the cache only.
     dynamic: dimensions left open, which a call may give any size:
         `{"forward": {"x": [0]}}`, or `["forward.x:0"]`. An argument inside
@@ -67,6 +70,9 @@ def compile(module, methods=None, rng="torch", target="cpu", *, name=None,
     """
     methods = _normalize_methods(methods)
     flags = [f"--rng={rng}", f"--target={target}"]
+    if cpu is not None:
+        names = [cpu] if isinstance(cpu, str) else cpu
+        flags.append(f"--cpu={','.join(str(name) for name in names)}")
     transforms = transforms or {}
     for method, inputs in methods.items():
         if method not in transforms:

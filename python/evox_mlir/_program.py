@@ -102,6 +102,12 @@ class Program:
         """The number of the phase that the state is in."""
         return self._api.phase(self._handle)
 
+    @property
+    def variant(self):
+        """The processor that the code was compiled for: of those that the
+        library has code for, the best one that this machine can run."""
+        return self._api.variant(self._handle).decode()
+
     def new_instance(self):
         """Another program of the same library, in its first state."""
         return self.library.new_instance()

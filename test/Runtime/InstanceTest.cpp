@@ -31,6 +31,25 @@ TEST(Api, Program) {
   EXPECT_EQ(api().state_name(api().state_count()), nullptr);
 }
 
+TEST(Api, Variants) {
+  // The first one is for no processor there is.
+  EXPECT_STREQ(api().variant(Instance().handle), "any");
+  EXPECT_EQ(api().variant(nullptr), nullptr);
+  evox_instance *none = nullptr;
+  setenv("EVOX_CPU", "abacus", 1);
+  EXPECT_EQ(api().open(&none), EVOX_ERROR_PROCESSOR);
+  std::string text = api().error(nullptr);
+  EXPECT_EQ(text.find("EVOX_CPU is abacus, but this processor lacks "), 0u);
+  setenv("EVOX_CPU", "other", 1);
+  EXPECT_EQ(api().open(&none), EVOX_ERROR_PROCESSOR);
+  EXPECT_STREQ(api().error(nullptr),
+               "EVOX_CPU is 'other', but test is compiled for: abacus, any");
+  setenv("EVOX_CPU", "any", 1);
+  EXPECT_STREQ(api().variant(Instance().handle), "any");
+  unsetenv("EVOX_CPU");
+  EXPECT_EQ(none, nullptr);
+}
+
 TEST(Api, NullHandles) {
   EXPECT_EQ(api().open(nullptr), EVOX_ERROR_ARGUMENT);
   api().close(nullptr);

@@ -281,21 +281,24 @@ const int32_t rowsOnly[1] = {Rows};
 const int32_t stepWrites[3] = {Population, History, GeneratorSlot};
 const int32_t riskyWrites[4] = {Population, History, GeneratorSlot, Rows};
 
+// Both variants have the same code.
+template <evox_entry_fn Fn> constexpr evox_entry_fn code[2] = {Fn, Fn};
+
 template <evox_entry_fn Fn, bool CanFail, int32_t Count, const int32_t *Writes,
           const evox_type *Results>
 constexpr evox_entry_phase always[2] = {
-    {Fn, 0, CanFail, Count, 0, Writes, Results, nullptr},
-    {Fn, 1, CanFail, Count, 0, Writes, Results, nullptr}};
+    {code<Fn>, 0, CanFail, Count, 0, Writes, Results, nullptr},
+    {code<Fn>, 1, CanFail, Count, 0, Writes, Results, nullptr}};
 
 const evox_entry_phase initPhases[2] = {
-    {initStep, 1, 0, 1, 0, rankOnly, nullptr, nullptr},
-    {initStep, 1, 0, 1, 0, rankOnly, nullptr, nullptr}};
+    {code<initStep>, 1, 0, 1, 0, rankOnly, nullptr, nullptr},
+    {code<initStep>, 1, 0, 1, 0, rankOnly, nullptr, nullptr}};
 const evox_entry_phase stepPhases[2] = {
     {nullptr, 0, 0, 0, 0, nullptr, scalar, "call init_step first"},
-    {step, 1, 0, 3, 0, stepWrites, scalar, nullptr}};
+    {code<step>, 1, 0, 3, 0, stepWrites, scalar, nullptr}};
 const evox_entry_phase wrongPhases[2] = {
-    {wrongPhase, 1, 0, 1, 0, rankOnly, nullptr, nullptr},
-    {wrongPhase, 0, 1, 1, 0, rankOnly, nullptr, nullptr}};
+    {code<wrongPhase>, 1, 0, 1, 0, rankOnly, nullptr, nullptr},
+    {code<wrongPhase>, 0, 1, 1, 0, rankOnly, nullptr, nullptr}};
 
 const evox_entry_desc entries[] = {
     {"init_step", 0, 0, nullptr, nullptr, initPhases},
@@ -327,6 +330,8 @@ const evox_entry_desc entries[] = {
 
 const char *const externals[1] = {"host_evaluate"};
 
+const evox_variant variants[2] = {{"abacus", ~uint64_t(0)}, {"any", 0}};
+
 } // namespace
 
 // Not constant here, so that a test can make it another program.
@@ -343,7 +348,8 @@ evox_program evox_the_program_storage = {
     2,
     sizeof entries / sizeof entries[0],
     1,
-    0,
+    2,
+    variants,
     slots,
     phases,
     entries,

@@ -8,7 +8,20 @@
 // RUN: not evox-compile %s -o %t.so --target=tpu 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: error: --target=tpu: expected cpu
 // RUN: not evox-compile %s -o %t.so --cpu=abacus 2>&1 | FileCheck %s --check-prefix=CPU
-// CPU: error: 'abacus' is no processor that LLVM knows for {{.*}}; try native
+// CPU: error: --cpu=abacus: no processor that LLVM knows for {{.*}} has this name; try {{.*}} --cpu=help
+// RUN: not evox-compile %s -o %t.so --cpu=native,abacus 2>&1 | FileCheck %s --check-prefix=CPU
+// RUN: not evox-compile %s -o %t.so --triple=x86_64 --cpu=x86-64,,x86-64-v3 2>&1 | FileCheck %s --check-prefix=EMPTY-CPU
+// EMPTY-CPU: error: --cpu=x86-64,,x86-64-v3: a name is missing beside a comma
+// RUN: not evox-compile %s -o %t.so --triple=x86_64 --cpu=x86-64-v3,x86-64,x86-64-v3 2>&1 | FileCheck %s --check-prefix=TWICE
+// TWICE: error: --cpu=x86-64-v3,x86-64,x86-64-v3: x86-64-v3 is there twice
+// RUN: not evox-compile %s -o %t.so --triple=x86_64 --cpu=pentium 2>&1 | FileCheck %s --check-prefix=BITS
+// BITS: error: --cpu=pentium: a processor of 32 bits
+// RUN: not evox-compile %s -o %t.so --triple=riscv64-linux-gnu 2>&1 | FileCheck %s --check-prefix=TRIPLE
+// TRIPLE: error: --triple=riscv64-linux-gnu: expected x86_64-linux-gnu or aarch64-linux-gnu
+// RUN: not evox-compile %s -o %t.so --triple=aarch64-linux-gnu --cpu=x86-64-v3 2>&1 | FileCheck %s --check-prefix=OTHER
+// OTHER: error: --cpu=x86-64-v3: no processor that LLVM knows for aarch64 has this name; try generic
+// RUN: not evox-compile 2>&1 | FileCheck %s --check-prefix=INPUT
+// INPUT: error: which module is to be compiled?
 // RUN: not evox-compile %s -o %t/no/such/folder/a.so 2>&1 | FileCheck %s --check-prefix=FOLDER
 // FOLDER: error: {{.*}}no/such/folder/a.so
 // RUN: not evox-compile %s -o %t.so --header=%t/no/such/folder/a.h 2>&1 | FileCheck %s --check-prefix=HEADER

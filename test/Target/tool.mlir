@@ -4,7 +4,7 @@
 // RUN: evox-compile --help | FileCheck %s --check-prefix=HELP
 // HELP: USAGE: evox-compile [options] MODEL.pt|MODEL.mlir
 // HELP: Compile options:
-// HELP-DAG: --cpu=<NAME>
+// HELP-DAG: --cpu=<NAME,...>
 // HELP-DAG: Example: --cpu=x86-64-v3
 // HELP-DAG: --emit=<value>
 // HELP-DAG: --header=<FILE>
@@ -43,7 +43,7 @@
 // HEADER: thing_run_step(evox_instance *instance, int64_t n)
 // HEADER: thing_set_x(evox_instance *instance, const float *data)
 // RUN: llvm-strings %t.so | FileCheck %s --check-prefix=SIGNATURE
-// SIGNATURE: "options":{"cpu":"x86-64-v3","fast_math":false,"rng":"philox","target":"cpu"}
+// SIGNATURE: "options":{"cpu":"x86-64-v3","fast_math":false,"rng":"philox","target":"cpu","triple":"x86_64-{{.*}}"}
 
 evox.module @A {
   evox.state mutable @x "x" : tensor<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>

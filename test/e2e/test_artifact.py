@@ -203,3 +203,49 @@ def test_other_processors(tools, pso_pt, tmp_path):
     assert "was compiled for a processor that has" in refused.stderr
     with pytest.raises(evox_mlir.LoadError, match="--cpu=x86-64-v3"):
         evox_mlir.load(newer)
+
+
+def test_one_library_for_several_processors(tools, pso_pt, tmp_path):
+    """Each variant gives the same numbers, and the state is there once."""
+    one, several = tmp_path / "one.so", tmp_path / "several.so"
+    cpus = ["x86-64", "native", "x86-64-v3"]
+    for library, cpu in ((one, "native"), (several, ",".join(cpus))):
+        subprocess.run([tools / "evox-compile", pso_pt, f"--cpu={cpu}",
+                        "--name=pso", "-o", library], check=True)
+    native = evox_mlir.load(one).variant
+    program = evox_mlir.load(several)
+    assert program.variant == native
+    variants = [v["cpu"] for v in program.signature["variants"]]
+    assert sorted(variants) == sorted(["x86-64", "x86-64-v3", native])
+    assert variants[-1] == "x86-64" and program.signature["variants"][-1][
+        "features"] == []
+    state = sum(t.numel() * t.element_size() for t in all_state(one))
+    sizes = [path.stat().st_size for path in (one, several)]
+    assert sizes[1] - sizes[0] < state / 2
+
+    def run(library, **environment):
+        return subprocess.run(
+            [tools / "evox-run", library, "--seed=1", "--call=init_step",
+             "--call=step:20", "--print=algorithm.population", "--list"],
+            env=environment, capture_output=True, text=True, check=True).stdout
+
+    expected = run(one)
+    assert f"compiled for {native}\n" in expected
+    for cpu in variants:
+        assert run(several, EVOX_CPU=cpu) == expected.replace(
+            f"compiled for {native}", f"compiled for {cpu}")
+
+
+def test_processors_from_python(tools, tmp_path, monkeypatch):
+    class Double(torch.nn.Module):
+        def forward(self, x):
+            return x * 2
+
+    monkeypatch.setenv("EVOX_CACHE_DIR", str(tmp_path))
+    x = torch.arange(5.0)
+    for cpu in (["x86-64-v3", "x86-64"], "x86-64-v3, x86-64"):
+        program = evox_mlir.compile(Double(), (x,), cpu=cpu)
+        assert program.signature["options"]["cpu"] == "x86-64-v3,x86-64"
+        torch.testing.assert_close(program.forward(x), x * 2)
+    with pytest.raises(evox_mlir.CompileError, match="abacus"):
+        evox_mlir.compile(Double(), (x,), cpu=("x86-64", "abacus"))

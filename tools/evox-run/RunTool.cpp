@@ -44,11 +44,15 @@ on one instance:
                         --load run.safetensors
   --reset             goes back to the state the program was compiled with
                         --seed 1 --call step --reset --seed 2 --call step
-  --list              lists the entry points and the state
+  --list              lists the entry points and the state, and says for which
+                      processor the code is that runs
   --signature         prints the library's description as JSON
   --no-progress       draws no progress bar from here on (none is drawn either
                       where standard error is not a terminal)
   --help              this text
+
+A library that was compiled for several processors runs the code for the best
+one that this machine can; the environment variable EVOX_CPU names another.
 )";
 
 struct Action {
@@ -211,7 +215,8 @@ int Runner::print(const std::string &name) {
 }
 
 int Runner::list() {
-  std::printf("program %s\nentry points:\n", api->program_name());
+  std::printf("program %s\ncompiled for %s\nentry points:\n",
+              api->program_name(), api->variant(instance));
   for (int32_t i = 0; i < api->entry_count(); ++i)
     std::printf("  %s\n", api->entry_name(i));
   std::printf("state:\n");

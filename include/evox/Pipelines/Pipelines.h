@@ -24,10 +24,6 @@ struct PipelineOptions : public mlir::PassPipelineOptions<PipelineOptions> {
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("Where it runs: cpu"),
                              llvm::cl::init("cpu")};
-  Option<std::string> cpu{
-      *this, "cpu",
-      llvm::cl::desc("Processor: native, or a name that LLVM knows"),
-      llvm::cl::init("native")};
   Option<bool> fastMath{
       *this, "fast-math",
       llvm::cl::desc("Allow rewrites that change the rounding"),

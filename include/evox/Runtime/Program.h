@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define EVOX_PROGRAM_MAGIC 0x45564F58u /* "EVOX" */
-#define EVOX_PROGRAM_VERSION 1u
+#define EVOX_PROGRAM_VERSION 2u
 
 typedef struct evox_ctx evox_ctx; /* what compiled code sees of an instance */
 typedef evox_tensor evox_view;
@@ -43,10 +43,11 @@ typedef struct evox_slot_desc {
    * `n_elements` initial elements, one after the other, each with its type in
    * `element_types`, each aligned to 64 bytes. A tensor whose type in phase 0
    * has dynamic dimensions has the initial value's type there, as its only
-   * element. */
+   * element. Slots with equal values have one offset. */
   int64_t offset;
   int32_t n_elements;
-  int32_t reserved;
+  int32_t fill; /* of a tensor: not 0: only so many bytes are at the offset,
+                   and all of the value is these, again and again */
   const evox_type *element_types;
 } evox_slot_desc;
 
@@ -63,7 +64,8 @@ typedef void (*evox_entry_fn)(evox_ctx *ctx, evox_view *slots,
                               const evox_view *args, evox_view *results);
 
 typedef struct evox_entry_phase {
-  evox_entry_fn fn; /* null: the entry point cannot run in this phase */
+  const evox_entry_fn *fns; /* one per variant of the program; null: the entry
+                               point cannot run in this phase */
   int32_t next;     /* the phase after it */
   int32_t can_fail; /* contains an assert or external call: the slots it
                        writes are saved before and put back on failure */
@@ -71,7 +73,7 @@ typedef struct evox_entry_phase {
   int32_t reserved;
   const int32_t *writes; /* the slots it writes */
   const evox_type *results;
-  const char *unreachable; /* why fn is null */
+  const char *unreachable; /* why fns is null */
 } evox_entry_phase;
 
 typedef struct evox_entry_desc {
@@ -85,6 +87,13 @@ typedef struct evox_entry_desc {
 
 enum { EVOX_RNG_TORCH = 0, EVOX_RNG_PHILOX = 1 };
 
+/* The code is there once for each of these processors, the most demanding one
+ * first: an instance runs the first one that the processor can run. */
+typedef struct evox_variant {
+  const char *cpu;   /* LLVM's name of the processor */
+  uint64_t features; /* see CpuFeatures.h; 0: any processor will do */
+} evox_variant;
+
 typedef struct evox_program {
   uint32_t magic;
   uint32_t version;
@@ -96,7 +105,8 @@ typedef struct evox_program {
   int32_t n_phases;
   int32_t n_entries;
   int32_t n_externals;
-  uint32_t cpu_features; /* see CpuFeatures.h; 0: any processor will do */
+  int32_t n_variants;
+  const evox_variant *variants;
   const evox_slot_desc *slots;
   const evox_phase_desc *phases;
   const evox_entry_desc *entries;

@@ -146,6 +146,10 @@ typedef struct evox_api {
    * number of threads. */
   evox_status (*set_executor)(evox_instance *, evox_parallel_fn, void *user,
                               int32_t threads);
+  /* The processor that the instance's code was compiled for: of the library's
+   * variants (see its signature), the best one that this processor can run, or
+   * the one that the environment variable EVOX_CPU names. */
+  const char *(*variant)(const evox_instance *);
 } evox_api;
 
 /* The table of this library, or null where it is of another ABI version. */

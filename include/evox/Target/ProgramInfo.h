@@ -9,6 +9,7 @@
 #ifndef EVOX_TARGET_PROGRAMINFO_H
 #define EVOX_TARGET_PROGRAMINFO_H
 
+#include "evox/Target/StateBlob.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/raw_ostream.h"
@@ -26,9 +27,8 @@ struct SlotInfo {
   std::string name;
   int32_t slot = 0, kind = 0;    ///< EVOX_SLOT_*, EVOX_KIND_*
   std::vector<TensorInfo> types; ///< one per phase
-  int64_t offset = -1;           ///< into the blob
-  std::vector<mlir::ElementsAttr> initial; ///< what the blob has there
-  std::vector<TensorInfo> elementTypes;    ///< of `initial`
+  StateBlob::Place initial; ///< where the blob has the initial value
+  std::vector<TensorInfo> elementTypes;    ///< of the initial value
 };
 
 struct EntryPhaseInfo {
@@ -51,6 +51,15 @@ struct EntryPointInfo {
 
 /// All that the table in the library, the JSON signature and the typed header
 /// say, collected once, when state has become explicit.
+/// One of the processors that the code is made for.
+struct VariantInfo {
+  std::string cpu;      ///< LLVM's name
+  std::string features; ///< beyond those of the name, in LLVM's words
+  uint64_t needs = 0;   ///< of the processor it runs on, as in CpuFeatures.h
+  std::vector<std::string> neededNames; ///< LLVM's names for `needs`
+  unsigned vectorBytes = 16;
+};
+
 struct ProgramInfo {
   std::string name;
   std::vector<std::string> phases; ///< the Python attributes, as JSON
@@ -60,16 +69,13 @@ struct ProgramInfo {
   /// JSON of the structures of each one's arguments and results, or empty.
   std::vector<std::pair<std::string, std::string>> externalTrees;
   bool usesLapack = false;
-  int64_t blobSize = 0;
-  std::string rng, target, cpu;
-  uint32_t cpuFeatures = 0; ///< as in CpuFeatures.h
+  StateBlob state;
+  std::string rng, target, triple;
+  std::vector<VariantInfo> variants; ///< the most demanding one first
   bool fastMath = false;
 
   /// Reads the module after stage evox-to-state.
   static mlir::FailureOr<ProgramInfo> get(mlir::ModuleOp module);
-
-  /// Writes the initial values, each aligned to 64 bytes.
-  mlir::LogicalResult writeBlob(llvm::raw_ostream &stream) const;
 };
 
 /// "float32", for an evox_dtype; its C type; its size in bytes.

@@ -23,7 +23,10 @@ struct CompileOptions {
   Emit emit = Emit::Library;
   std::string rng = "torch";
   std::string target = "cpu";
-  std::string cpu = "native"; ///< or a name that LLVM knows
+  /// Names that LLVM knows, with commas between them; `native` is this
+  /// processor. Empty: native, or any processor of a foreign triple.
+  std::string cpu;
+  std::string triple; ///< empty: this machine's
   bool fastMath = false;
   unsigned optimization = 3; ///< LLVM's level, 1 to 3
   /// Of the program, an identifier of C. Empty: made from `output`.
@@ -32,6 +35,8 @@ struct CompileOptions {
   std::string header; ///< where to write the C header; empty: nowhere
   /// The folder of libEvoxRuntime.a. Empty: `../lib` beside the executable.
   std::string runtimeFolder;
+  /// Where the target's C library is found. Empty: where the system has it.
+  std::string sysroot;
 };
 
 /// Seconds by stage, in order, and sizes in bytes.
