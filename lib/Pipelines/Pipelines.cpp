@@ -116,6 +116,7 @@ void evox::buildToLoopsPipeline(OpPassManager &pm,
 }
 
 void evox::buildToLLVMPipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createEvoxOutlineAngles());
   OpPassManager &func = pm.nest<func::FuncOp>();
   func.addPass(createLowerAffinePass());
   func.addPass(createSCFToControlFlowPass());

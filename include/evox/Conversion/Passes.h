@@ -20,6 +20,8 @@ constexpr llvm::StringLiteral kParallelLoop = "evox.parallel";
 constexpr llvm::StringLiteral kParallelCall = "evox.parallel_call";
 /// On a function: the buffers that it is given don't overlap.
 constexpr llvm::StringLiteral kDistinctBuffers = "evox.distinct_buffers";
+/// On a function that is not given the instance: it computes numbers only.
+constexpr llvm::StringLiteral kNoInstance = "evox.no_instance";
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

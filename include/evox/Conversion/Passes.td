@@ -201,8 +201,8 @@ def EvoxAllowFastMath : Pass<"evox-allow-fast-math", "::mlir::func::FuncOp"> {
 def EvoxExpandMath : Pass<"evox-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Functions of numbers become formulas";
   let description = [{
-    Math ops on f32, and on f16 and bf16 by way of it, become arith ops without
-    branches, so that loops over them are vectorized. The formulas are those of
+    Math ops on f32 and f64, and on f16 and bf16 by way of f32, become arith ops
+    without branches, so that loops over them are vectorized. The formulas are those of
     SLEEF, which PyTorch's vectorized kernels call, or more exact ones where
     PyTorch calls Intel's library; docs/numerics.md states the accuracy of each
     and its distance from PyTorch's.
@@ -211,6 +211,23 @@ def EvoxExpandMath : Pass<"evox-expand-math", "::mlir::func::FuncOp"> {
     become calls of the C library.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def EvoxOutlineAngles : Pass<"evox-outline-angles", "::mlir::ModuleOp"> {
+  let summary = "sin, cos and tan of f64 numbers become calls that LLVM can vectorize";
+  let description = [{
+    The formulas of these functions hold up to 2^28; beyond, the C library is
+    asked. LLVM vectorizes no loop that has such a branch. So each function that
+    the program needs becomes `@evox.sin` and the like, on a number, and
+    `@evox.sin.v2`, `.v4` and `.v8`, on vectors, which branch once for all of
+    their lanes. The code generator tells LLVM of the vector that the processor
+    has.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];

@@ -363,12 +363,12 @@ struct LowerExpM1 : Pattern<math::ExpM1Op> {
 // The pass
 //===----------------------------------------------------------------------===//
 
-/// Gives every function with a body the instance as its first argument.
+/// Gives functions with a body the instance as their first argument.
 void addContext(mlir::ModuleOp module) {
   Type ptr = LLVM::LLVMPointerType::get(module.getContext());
   llvm::StringSet<> changed;
   for (auto func : module.getOps<func::FuncOp>()) {
-    if (func.isExternal())
+    if (func.isExternal() || func->removeAttr(kNoInstance))
       continue;
     changed.insert(func.getSymName());
     (void)func.insertArgument(0, ptr, {}, func.getLoc());

@@ -8,8 +8,8 @@
 //
 // Methods and coefficients are those of SLEEF (https://sleef.org, Boost
 // Software License 1.0), functions of 1.0 ulp for double precision. Angles are
-// reduced by a method of our own, and exp is closer. But for large angles
-// nothing branches: LLVM vectorizes what loops have of this.
+// reduced by a method of our own, and exp is closer. But for large angles, see
+// OutlineAngles.cpp, nothing branches: LLVM vectorizes what loops have of this.
 //
 //===----------------------------------------------------------------------===//
 
@@ -353,7 +353,7 @@ static Angle reduce(Num x, double unit, double offset) {
 }
 
 /// `formula(x)`, but for large arguments the C library's function. Vectors
-/// branch on whether any is; so do scalars, which then are no vectors.
+/// branch on whether any is.
 static Num unlessLarge(Operation *op, Num x, Num (*formula)(Num)) {
   const Maker &m = *x.m;
   OpBuilder &b = m.builder;
@@ -369,10 +369,10 @@ static Num unlessLarge(Operation *op, Num x, Num (*formula)(Num)) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
     auto call = [&](Value value) {
-      return b
-          .create(m.loc, op->getName().getIdentifier(), value, value.getType(),
-                  op->getAttrs())
-          ->getResult(0);
+      Operation *exact = b.create(m.loc, op->getName().getIdentifier(), value,
+                                  value.getType(), op->getAttrs());
+      exact->setAttr(kLargeAngle, b.getUnitAttr());
+      return exact->getResult(0);
     };
     Value exact;
     if (vector) {
@@ -447,32 +447,41 @@ static Num arcSeries(Num x2) {
                      0.7500000000378581611e-1, 0.1666666666666497543});
 }
 
-static Num asin(Num x) {
-  Num size = x.abs(), one = x.same(1);
+namespace {
+/// r + u is the arcsine of |x|, or of sqrt((1 - |x|) / 2) where |x| isn't
+/// small.
+struct Arc {
+  Bool small;
+  Two r;
+  Num u;
+};
+} // namespace
+
+static Arc arcOf(Num x) {
+  Num size = x.abs();
   Bool small = size < 0.5;
-  Num x2 = select(small, x * x, (one - size) * 0.5);
+  Num x2 = select(small, x * x, (x.same(1) - size) * 0.5);
   Two r = select(small, Two(size), squareRoot(x2));
   r = select(size == 1.0, two(x, 0, 0), r);
-  Num u = arcSeries(x2) * (x2 * r.x);
+  return {small, r, arcSeries(x2) * (x2 * r.x)};
+}
+
+static Num asin(Num x) {
+  Arc a = arcOf(x);
   Two y = quickSub(
       quickSub(two(x, 3.141592653589793116 / 4, 1.2246467991473532072e-16 / 4),
-               r),
-      u);
-  return mulSign(select(small, u + r.x, y.total() * 2.0), x);
+               a.r),
+      a.u);
+  return mulSign(select(a.small, a.u + a.r.x, y.total() * 2.0), x);
 }
 
 static Num acos(Num x) {
-  Num size = x.abs(), one = x.same(1);
-  Bool small = size < 0.5;
-  Num x2 = select(small, x * x, (one - size) * 0.5);
-  Two r = select(small, Two(size), squareRoot(x2));
-  r = select(size == 1.0, two(x, 0, 0), r);
-  Num u = arcSeries(x2) * (x2 * r.x);
+  Arc a = arcOf(x);
   Two half = two(x, 3.141592653589793116 / 2, 1.2246467991473532072e-16 / 2);
-  Two y = quickSub(half, quickAdd(mulSign(r.x, x), mulSign(u, x)));
-  y = select(small, y, scale(quickAdd(r, u), 2));
+  Two y = quickSub(half, quickAdd(mulSign(a.r.x, x), mulSign(a.u, x)));
+  y = select(a.small, y, scale(quickAdd(a.r, a.u), 2));
   Two turned = quickSub(scale(half, 2), y);
-  return select((size >= 0.5) & (x < 0.0), turned, y).total();
+  return select((x.abs() >= 0.5) & (x < 0.0), turned, y).total();
 }
 
 /// The angle of (x, y), y not negative; x counts as negative where `left`.
@@ -525,6 +534,53 @@ static Num atan2(Num y, Num x) {
   return select(x.isNan() | y.isNan(), kNaN, mulSign(r, y));
 }
 
+//===----------------------------------------------------------------------===//
+// The error function
+//===----------------------------------------------------------------------===//
+
+static Num erf(Num x) {
+  Num y = x.abs();
+  y = select(y < 6.0, y, 6.0); // it rounds to 1 there
+  // x + x r(x^2) up to here, beyond 1 - e^(-x^2) r(x): each r a quotient of
+  // polynomials within 2^-59.
+  Bool near = y < 1.0;
+  static const double nearTerms[] = {0,
+                                     0,
+                                     -2.0732465712331343e-05,
+                                     -0.0004956118908450234,
+                                     -0.008815657782112626,
+                                     -0.04832939212112338,
+                                     -0.31700616532915704,
+                                     0.1283791670955126};
+  static const double farTerms[] = {0.0010083632831552562, 0.013383029301989285,
+                                    0.0873435389883272,    0.3531488284825576,
+                                    0.9461578147378983,    1.6791792872310696,
+                                    1.8452789646881127,    0.999999992308901};
+  static const double nearDivisor[] = {0,
+                                       0,
+                                       0,
+                                       2.081017026503636e-05,
+                                       0.0006924962999519141,
+                                       0.010693060472630024,
+                                       0.09381297479300457,
+                                       0.46051259748940354,
+                                       1};
+  static const double farDivisor[] = {
+      0.0017872774012192014, 0.023720800776976084, 0.15570606149896202,
+      0.6377998297186332,    1.7535411665158902,   3.277302329710563,
+      4.034593519368563,     2.973658047856658,    1};
+  Num s = y * y, t = select(near, s, y);
+  auto polynomial = [&](ArrayRef<double> small, ArrayRef<double> large) {
+    Num u = select(near, small[0], y.same(large[0]));
+    for (auto [a, b] : llvm::drop_begin(llvm::zip_equal(small, large)))
+      u = fma(u, t, select(near, a, y.same(b)));
+    return u;
+  };
+  Num r = polynomial(nearTerms, farTerms) / polynomial(nearDivisor, farDivisor);
+  Num z = fma(select(near, y, -exponential(-s)), r, select(near, y, 1.0));
+  return select(x.isNan(), x, mulSign(z, x));
+}
+
 std::optional<Num> evox::expandDouble(Operation *op, ArrayRef<Num> args) {
   Num x = args[0];
   return TypeSwitch<Operation *, std::optional<Num>>(op)
@@ -547,5 +603,6 @@ std::optional<Num> evox::expandDouble(Operation *op, ArrayRef<Num> args) {
       .Case([&](math::AcosOp) { return acos(x); })
       .Case([&](math::AtanOp) { return atan(x); })
       .Case([&](math::Atan2Op) { return atan2(x, args[1]); })
+      .Case([&](math::ErfOp) { return erf(x); })
       .Default([](Operation *) { return std::nullopt; });
 }

@@ -52,6 +52,9 @@ static void expand(Operation *op) {
   auto vector = dyn_cast<VectorType>(type);
   if (vector && vector.getRank() != 1)
     return;
+  // These branch, and LLVM vectorizes no branch with a call: see OutlineAngles.
+  if (element.isF64() && !vector && isa<math::SinOp, math::CosOp, math::TanOp>(op))
+    return;
   auto real = dyn_cast<FloatType>(element);
   bool narrow = real && real.getWidth() < 32;
   if ((element.isF32() || element.isF64() || narrow) &&

@@ -425,32 +425,41 @@ static Num arcSeries(Num x2) {
                      0.7495029271e-1, 0.1666677296e+0});
 }
 
-static Num asin(Num x) {
-  Num size = x.abs(), one = x.same(1);
+namespace {
+/// r + u is the arcsine of |x|, or of sqrt((1 - |x|) / 2) where |x| isn't small.
+struct Arc {
+  Bool small;
+  Two r;
+  Num u;
+};
+} // namespace
+
+static Arc arcOf(Num x) {
+  Num size = x.abs();
   Bool small = size < 0.5;
-  Num x2 = select(small, x * x, (one - size) * 0.5);
+  Num x2 = select(small, x * x, (x.same(1) - size) * 0.5);
   Two r = select(small, Two(size), squareRoot(x2));
   r = select(size == 1.0, two(x, 0, 0), r);
-  Num u = arcSeries(x2) * (x2 * r.x);
+  return {small, r, arcSeries(x2) * (x2 * r.x)};
+}
+
+static Num asin(Num x) {
+  Arc a = arcOf(x);
   Two y = quickSub(
       quickSub(
-          two(x, 3.1415927410125732422 / 4, -8.7422776573475857731e-08 / 4), r),
-      u);
-  return mulSign(select(small, u + r.x, y.total() * 2.0), x);
+          two(x, 3.1415927410125732422 / 4, -8.7422776573475857731e-08 / 4),
+          a.r),
+      a.u);
+  return mulSign(select(a.small, a.u + a.r.x, y.total() * 2.0), x);
 }
 
 static Num acos(Num x) {
-  Num size = x.abs(), one = x.same(1);
-  Bool small = size < 0.5;
-  Num x2 = select(small, x * x, (one - size) * 0.5);
-  Two r = select(small, Two(size), squareRoot(x2));
-  r = select(size == 1.0, two(x, 0, 0), r);
-  Num u = arcSeries(x2) * (x2 * r.x);
+  Arc a = arcOf(x);
   Two half = two(x, 3.1415927410125732422 / 2, -8.7422776573475857731e-08 / 2);
-  Two y = quickSub(half, quickAdd(mulSign(r.x, x), mulSign(u, x)));
-  y = select(small, y, scale(add(r, u), 2));
+  Two y = quickSub(half, quickAdd(mulSign(a.r.x, x), mulSign(a.u, x)));
+  y = select(a.small, y, scale(add(a.r, a.u), 2));
   Two turned = quickSub(scale(half, 2), y);
-  return select((size >= 0.5) & (x < 0.0), turned, y).total();
+  return select((x.abs() >= 0.5) & (x < 0.0), turned, y).total();
 }
 
 /// The angle of (x, y), y not negative.
@@ -493,6 +502,47 @@ static Num atan2(Num y, Num x) {
   return select(x.isNan() | y.isNan(), kNaN, mulSign(r, y));
 }
 
+//===----------------------------------------------------------------------===//
+// Error functions, in f64: both quotients of polynomials are within 2^-32
+//===----------------------------------------------------------------------===//
+
+static Num erf(Num x) {
+  Num d = widen(x), s = d * d;
+  Num p = horner(s, {-2.952755038104354e-09, 9.321885446136659e-07,
+                     7.396120205404658e-05, 0.0010143188428573214,
+                     0.013161334922071144, 0.08513387211781333,
+                     0.37882810203171774, 1.128379167045035});
+  Num q = horner(s, {1.2134282002946808e-05, 0.0002874146054097683,
+                     0.00392726187560618, 0.034723263096483124,
+                     0.1984683138376637, 0.6690609923141819, 1});
+  Num y = narrow(p / q * d, x);
+  // From here on it rounds to 1.
+  return select(x.abs() > 3.92, mulSign(x.same(1), x), y);
+}
+
+/// e^-s for s in [0, 103], in f64.
+static Num decay(Num s) {
+  Num q = (s * -perLn2).rint();
+  Num r = fma(q, -0x1.62e42fefa39efp-1, -s);
+  Num u = horner(r, {1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720,
+                     1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1});
+  return u * pow2(q.toInt(), u);
+}
+
+static Num erfc(Num x) {
+  Num d = widen(x.abs());
+  d = select(d < 10.1, d, 10.1); // it is 0 there
+  Num p = horner(d, {0.009989728276379346, 0.09264198055898863,
+                     0.40179988930124466, 0.999642986638587, 1.4334256906829244,
+                     0.9999999999212069});
+  Num q = horner(d, {0.017706355747585032, 0.1642025346945576,
+                     0.7210480139512414, 1.8536344620536853, 2.8903304417572055,
+                     2.561804847034473, 1});
+  Num y = decay(d * d) * (p / q);
+  y = narrow(select(widen(x) < 0.0, y.same(2) - y, y), x);
+  return select(x.isNan(), x, y);
+}
+
 std::optional<Num> evox::expandFloat(Operation *op, ArrayRef<Num> args) {
   Num x = args[0];
   return TypeSwitch<Operation *, std::optional<Num>>(op)
@@ -515,5 +565,7 @@ std::optional<Num> evox::expandFloat(Operation *op, ArrayRef<Num> args) {
       .Case([&](math::AcosOp) { return acos(x); })
       .Case([&](math::AtanOp) { return atan(x); })
       .Case([&](math::Atan2Op) { return atan2(x, args[1]); })
+      .Case([&](math::ErfOp) { return erf(x); })
+      .Case([&](math::ErfcOp) { return erfc(x); })
       .Default([](Operation *) { return std::nullopt; });
 }

@@ -13,6 +13,9 @@
 
 namespace evox {
 
+/// On an op on a f64: the angle is too large for a formula.
+inline constexpr llvm::StringLiteral kLargeAngle("evox.large_angle");
+
 /// The formula for the operands `args`, f32 or f64, of a math op; nothing if
 /// there is none.
 std::optional<Num> expandFloat(mlir::Operation *op, llvm::ArrayRef<Num> args);

@@ -63,26 +63,38 @@ func.func @sin64(%x: vector<2xf64>) -> vector<2xf64> {
   return %0 : vector<2xf64>
 }
 
-// CHECK-LABEL: func.func @cos64
-// CHECK:         %[[LARGE:.*]] = arith.cmpf ole, %{{.*}} : f64
-// CHECK:         scf.if %[[LARGE]]
-// CHECK:           math.cos %arg0 : f64
-func.func @cos64(%x: f64) -> f64 {
-  %0 = math.cos %x : f64
-  return %0 : f64
-}
-
 // All others are the library's, a scalar at a time; what processors have
 // stays.
 
 // CHECK-LABEL: func.func @others
-// CHECK-COUNT-2: math.erf %{{.*}} : f64
+// CHECK-COUNT-2: math.acosh %{{.*}} : f64
 // CHECK:         vector.from_elements
-// CHECK:         math.erf %{{.*}} : f32
+// CHECK:         math.acosh %{{.*}} : f32
 // CHECK:         math.sqrt %{{.*}} : vector<2xf64>
 func.func @others(%x: vector<2xf64>, %y: f32) -> (vector<2xf64>, f32) {
-  %0 = math.erf %x : vector<2xf64>
-  %1 = math.erf %y : f32
+  %0 = math.acosh %x : vector<2xf64>
+  %1 = math.acosh %y : f32
   %2 = math.sqrt %0 : vector<2xf64>
   return %2, %1 : vector<2xf64>, f32
+}
+
+// A number's would be a branch in the loop it is in: it stays for
+// --evox-outline-angles.
+
+// CHECK-LABEL: func.func @number
+// CHECK:         math.sin %arg0 : f64
+// CHECK-NOT:     scf.if
+func.func @number(%x: f64) -> f64 {
+  %0 = math.sin %x : f64
+  return %0 : f64
+}
+
+// CHECK-LABEL: func.func @erf
+// CHECK-NOT:     math.erf
+// CHECK:         return
+func.func @erf(%x: f32, %y: vector<4xf64>) -> (f32, f32, vector<4xf64>) {
+  %0 = math.erf %x : f32
+  %1 = math.erfc %x : f32
+  %2 = math.erf %y : vector<4xf64>
+  return %0, %1, %2 : f32, f32, vector<4xf64>
 }
