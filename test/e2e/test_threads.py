@@ -18,6 +18,13 @@ CASES = [
     (Case("DE", "Griewank", pop=1024, dim=64), 5),
     (Case("OpenES", "Ackley", pop=512, dim=200), 3),
     (Case("NSGA2", "DTLZ2", pop=500, dim=12), 3),
+    # Where draws begin to be made by rows, and tasks are of a few rows.
+    (Case("PSO", "Ackley", pop=100, dim=100), 5),
+    (Case("PSO", "Ackley", pop=1000, dim=10), 5),
+    (Case("PSO", "Ackley", pop=585, dim=7), 3),
+    (Case("PSO", "Ackley", dtype="float64", pop=586, dim=7), 3),
+    (Case("PSO", "Sphere", pop=13, dim=333), 3),
+    (Case("DE", "Ackley", pop=64, dim=65), 3),
 ]
 
 
@@ -41,6 +48,36 @@ def test_bits_do_not_depend_on_threads(case, steps, rng):
                 value.is_floating_point() and
                 torch.equal(value.nan_to_num(), first[name].nan_to_num())), \
                 f"{name} at {threads} threads"
+
+
+class Drawing(torch.nn.Module):
+    def forward(self, x):
+        r = torch.rand(x.shape, dtype=x.dtype)
+        q = torch.rand(x.shape, dtype=x.dtype) * 3
+        last = torch.rand(3)
+        return x * r + q, last
+
+
+# Below, at and above the sizes from which draws are made by rows, and parts
+# become shorter and fewer.
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", [
+    (0, 5), (1, 4096), (2, 2047), (2, 2048), (7, 585), (13, 316), (13, 631),
+    (1000, 10), (40, 102), (41, 100), (128, 32), (4095, 1), (5000, 1),
+    (97, 169), (683, 24), (165, 100)], ids=lambda s: "x".join(map(str, s)))
+def test_draws_by_rows_are_pytorchs(shape, dtype):
+    module = Drawing()
+    x = torch.randn(shape, dtype=dtype)
+    program = evox_mlir.compile(module, [x])
+    torch.manual_seed(5)
+    expected = [module(x) for _ in range(3)]
+    for threads in (1, 2, 3, 8):
+        program.set_threads(threads)
+        program.seed(5)
+        for y, last in expected:
+            result = program.forward(x)
+            assert torch.equal(torch.as_tensor(result[0]), y), threads
+            assert torch.equal(torch.as_tensor(result[1]), last), threads
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1025, 1.5, "two"])

@@ -144,7 +144,7 @@ def EvoxSplitDraws : Pass<"evox-split-draws", "::mlir::func::FuncOp"> {
     dimensions or more.
   }];
   let options = [
-    Option<"minElements", "min-elements", "int64_t", "16384",
+    Option<"minElements", "min-elements", "int64_t", "4096",
            "Smaller draws stay whole">,
     Option<"counterBased", "counter-based", "bool", "false",
            "Of a counter-based generator no places need to be kept">];
@@ -175,7 +175,7 @@ def EvoxParallelizeLoops : Pass<"evox-parallelize-loops", "::mlir::ModuleOp"> {
     calls or draws stay as they are.
   }];
   let options = [
-    Option<"minTaskCost", "min-task-cost", "int64_t", "60000",
+    Option<"minTaskCost", "min-task-cost", "int64_t", "15000",
            "The least work of a task, in units of some 0.1 ns">,
     Option<"drawsAsTask", "draws-as-task", "bool", "true",
            "Draws come one after the other and may be one task">,

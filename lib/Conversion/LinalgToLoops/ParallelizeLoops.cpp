@@ -45,8 +45,13 @@ constexpr int64_t kMostTasks = 64;
 /// Below this many bytes all is in the cache anyway.
 constexpr int64_t kCacheBytes = 256 * 1024;
 constexpr size_t kMostAccesses = 1000;
-/// A draw, in units of cost, and one that is only skipped.
-constexpr double kDrawCost = 2, kSkipCost = 0.5;
+/// A draw, in units of cost, one that is only skipped, and a byte.
+constexpr double kDrawCost = 2, kSkipCost = 0.5, kByteCost = 0.25;
+/// A loop of less than so many tasks' work waits for a larger one.
+constexpr int kSmallLoop = 4;
+/// What the tiles of a task may take of a stack: the host's threads may have
+/// small ones.
+constexpr int64_t kStackBytes = 8 * 1024;
 
 //===----------------------------------------------------------------------===//
 // What ops cost
@@ -135,11 +140,12 @@ private:
     });
   }
   void close();
+  double costOfGroup();
   int64_t rowBytes();
   void findPrivate();
   void emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
-                Value from, Value to, int64_t tile, bool exact,
-                Value task = {});
+                Value from, Value to, int64_t tile, bool exact, Value task = {},
+                func::FuncOp stackOwner = {});
   void outline(int64_t rowsPerTask, int64_t tile);
 
   func::FuncOp func;
@@ -165,6 +171,33 @@ bool isCandidate(Operation *op) {
          getConstantIntValue(loop.getLowerBound()) == 0 &&
          getConstantIntValue(loop.getStep()) == 1 &&
          getConstantIntValue(loop.getUpperBound()).value_or(0) > 1;
+}
+
+int64_t bytesOf(MemRefType type) {
+  return type.getNumElements() *
+         int64_t(llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+}
+
+/// The bytes, per row, of the buffers that are not in `roots` yet.
+int64_t rowBytesOf(ArrayRef<Access> accesses, int64_t rows,
+                   DenseSet<Value> &roots) {
+  int64_t bytes = 0;
+  for (const Access &access : accesses) {
+    auto type = dyn_cast<MemRefType>(access.root.getType());
+    if (!type || !type.hasStaticShape() || type.getNumElements() < rows ||
+        !type.getElementType().isIntOrFloat() ||
+        !roots.insert(access.root).second)
+      continue;
+    bytes += bytesOf(type) / rows;
+  }
+  return bytes;
+}
+
+double costOfLoop(scf::ForOp loop, ArrayRef<Access> accesses) {
+  DenseSet<Value> roots;
+  int64_t rows = tripsOf(loop);
+  return std::max(rows * costOf(*loop.getBody()),
+                  kByteCost * double(rows) * rowBytesOf(accesses, rows, roots));
 }
 
 } // namespace
@@ -205,8 +238,9 @@ bool Grouping::join(scf::ForOp loop) {
         fits(loop, accesses) && llvm::all_of(waiting, [&](Member &draw) {
           return fits(draw.loop, draw.accesses);
         });
-    if (!allFit && waiting.empty() &&
-        tripsOf(loop) * costOf(*loop.getBody()) < options.minTaskCost) {
+    double cost = allFit ? 0 : costOfLoop(loop, accesses);
+    if (!allFit && waiting.empty() && cost <= costOfGroup() &&
+        cost < kSmallLoop * options.minTaskCost) {
       // Too small for a group of its own: what comes behind it may fit.
       postpone(loop, std::move(accesses));
       return true;
@@ -314,20 +348,19 @@ void Grouping::run(Block &block) {
 int64_t Grouping::rowBytes() {
   DenseSet<Value> roots;
   int64_t rows = tripsOf(members.front().loop), bytes = 0;
-  for (Member &member : members) {
-    if (member.loop->hasAttr(kDrawLoop))
-      continue; // who needs the rows counts them
-    for (Access &access : member.accesses) {
-      auto type = dyn_cast<MemRefType>(access.root.getType());
-      if (!type || !type.hasStaticShape() || type.getNumElements() < rows ||
-          !type.getElementType().isIntOrFloat() ||
-          !roots.insert(access.root).second)
-        continue;
-      bytes += type.getNumElements() / rows *
-               llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-    }
-  }
+  for (Member &member : members)
+    if (!member.loop->hasAttr(kDrawLoop)) // who needs the rows counts them
+      bytes += rowBytesOf(member.accesses, rows, roots);
   return std::max<int64_t>(bytes, 1);
+}
+
+double Grouping::costOfGroup() {
+  int64_t rows = tripsOf(members.front().loop);
+  double cost = 0;
+  for (Member &member : members)
+    cost += rows * costOf(*member.loop.getBody());
+  // Memory takes its time too.
+  return std::max(cost, kByteCost * double(rows) * rowBytes());
 }
 
 void Grouping::findPrivate() {
@@ -373,13 +406,16 @@ int64_t Grouping::rowsPerDraw() {
 }
 
 /// The largest tile up to `most` that `rows` is a multiple of, if possible in
-/// multiples of kRows.
+/// multiples of kRows; where that is a small one, tiles of nearly one size.
 static int64_t tileOf(int64_t rows, int64_t most) {
   int64_t unit = rows % kRows == 0 && most >= kRows ? kRows : 1;
-  int64_t tile = std::min(most, rows) / unit * unit;
+  most = std::min(most, rows);
+  int64_t tile = most / unit * unit;
   while (rows % tile)
     tile -= unit;
-  return tile;
+  return 2 * tile > most
+             ? tile
+             : int64_t(llvm::divideCeil(rows, llvm::divideCeil(rows, most)));
 }
 
 void Grouping::close() {
@@ -393,9 +429,7 @@ void Grouping::close() {
   if (members.empty())
     return;
   int64_t rows = tripsOf(members.front().loop), bytes = rowBytes();
-  double loops = 0, drawn = 0;
-  for (Member &member : members)
-    loops += rows * costOf(*member.loop.getBody());
+  double loops = costOfGroup(), drawn = 0;
   for (Other &draw : draws)
     if (isBegin(draw.op))
       drawn += kSkipCost *
@@ -407,8 +441,6 @@ void Grouping::close() {
             type && type.hasStaticShape())
           drawn += kDrawCost * type.getNumElements();
 
-  // Memory takes its time too.
-  loops = std::max(loops, double(rows) * bytes);
   auto tasks = static_cast<int64_t>(
       std::min<double>(loops / options.minTaskCost, kMostTasks));
   // As many as two, four, eight threads share evenly.
@@ -477,9 +509,10 @@ static void countFromTile(scf::ForOp loop, Value first,
 }
 
 /// The loops, one after the other, for the rows in [from, to), tile by tile.
+/// Small tiles may be on the stack of `stackOwner`.
 void Grouping::emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
                         Value from, Value to, int64_t tile, bool exact,
-                        Value task) {
+                        Value task, func::FuncOp stackOwner) {
   SmallVector<Value> tileBuffers;
   auto emitDraw = [&](KernelCallOp draw, Value first, Value last) {
     Value root = rootOf(draw.getOutputs()[0]);
@@ -517,13 +550,25 @@ void Grouping::emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
   };
   if (members.size() == 1)
     return emit(from, to);
+  int64_t stack = stackOwner ? kStackBytes : 0;
+  SmallVector<Value> fromHeap;
   for (auto [root, end] : locals) {
     auto type = cast<MemRefType>(root.getType());
     SmallVector<int64_t> shape(type.getShape());
     shape[0] = tile;
-    tileBuffers.push_back(memref::AllocOp::create(
-        builder, loc, MemRefType::get(shape, type.getElementType()),
-        builder.getI64IntegerAttr(64)));
+    type = MemRefType::get(shape, type.getElementType());
+    int64_t bytes = bytesOf(type);
+    IntegerAttr alignment = builder.getI64IntegerAttr(64);
+    if (bytes <= stack) {
+      stack -= bytes;
+      auto onStack = OpBuilder::atBlockBegin(&stackOwner.getBody().front());
+      tileBuffers.push_back(
+          memref::AllocaOp::create(onStack, loc, type, alignment));
+    } else {
+      tileBuffers.push_back(
+          memref::AllocOp::create(builder, loc, type, alignment));
+      fromHeap.push_back(tileBuffers.back());
+    }
     mapping.map(root, tileBuffers.back());
   }
   Value step = arith::ConstantIndexOp::create(builder, loc, tile);
@@ -536,7 +581,7 @@ void Grouping::emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
     last = arith::MinUIOp::create(builder, loc, last, to);
   emit(first, last);
   builder.setInsertionPointAfter(tiles);
-  for (Value buffer : tileBuffers)
+  for (Value buffer : fromHeap)
     memref::DeallocOp::create(builder, loc, buffer);
 }
 
@@ -623,7 +668,7 @@ void Grouping::outline(int64_t rowsPerTask, int64_t tile) {
   if (!even)
     to = arith::MinUIOp::create(inner, loc, to, constant(rows));
   emitRows(inner, loc, mapping, from, to, tile,
-           rowsPerTask % tile == 0 && rows % tile == 0, number);
+           rowsPerTask % tile == 0 && rows % tile == 0, number, task);
   inner.setInsertionPointToEnd(&task.getBody().front());
   func::ReturnOp::create(inner, loc);
 

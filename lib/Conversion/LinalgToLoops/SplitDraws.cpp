@@ -28,11 +28,12 @@ using namespace evox;
 namespace {
 
 constexpr int64_t kMostParts = 64;
-/// The least elements of a part: what a thread is worth asking for.
-constexpr int64_t kPartElements = 4096;
-/// Rows come in multiples of this, unless they are long: for the vectors of
-/// loops over rows alone.
-constexpr int64_t kRows = 16, kLongRow = 1024;
+/// The least elements of a part, which costs a generator's state; and where
+/// there are only a few parts, which is what threads are worth asking for.
+constexpr int64_t kPartElements = 4096, kFewParts = 4, kLeastElements = 2048;
+/// Rows come in multiples of this, unless they are long or few: for the vectors
+/// of loops over rows alone.
+constexpr int64_t kRows = 16, kLongRow = 1024, kFewRows = 48;
 
 struct Draw {
   KernelCallOp call;
@@ -95,9 +96,15 @@ std::optional<Draw> getDraw(KernelCallOp call, int64_t minElements) {
 
 /// Ranges that two, four, eight threads share evenly.
 int64_t rowsPerPart(int64_t rows, int64_t rowElements) {
-  int64_t unit = rowElements < kLongRow ? kRows : 1, parts = kMostParts;
-  while (parts > 1 && rows / parts * rowElements < kPartElements)
+  int64_t parts = kMostParts;
+  auto atLeast = [&](int64_t elements) {
+    return rows / parts * rowElements >= elements;
+  };
+  while (parts > kFewParts ? !atLeast(kPartElements)
+                           : parts > 1 && !atLeast(kLeastElements))
     parts /= 2;
+  int64_t unit =
+      rowElements < kLongRow && rows / parts >= kFewRows ? kRows : 1;
   return std::min<int64_t>(llvm::alignTo(llvm::divideCeil(rows, parts), unit),
                            rows);
 }

@@ -14,7 +14,7 @@
 
 // CHECK:       func.func private @rows.rows0(%[[I:.*]]: index, {{.*}}) attributes {evox.distinct_buffers}
 // CHECK-DAG:     %[[FROM:.*]] = arith.muli %[[I]], %[[SIZE:.*]] : index
-// CHECK-DAG:     %[[B:.*]] = memref.alloc() {{.*}} : memref<[[T:[0-9]+]]x8xf32>
+// CHECK-DAG:     %[[B:.*]] = memref.alloca() {{.*}} : memref<[[T:[0-9]+]]x8xf32>
 // CHECK:         scf.for %[[F:.*]] = %[[FROM]] to %{{.*}} step %c[[T]]
 // CHECK:           %[[LAST:.*]] = arith.minui
 // CHECK:           scf.for %[[J:.*]] = %[[F]] to %[[LAST]] step %c1
@@ -23,7 +23,6 @@
 // CHECK:           scf.for %[[K:.*]] = %[[F]] to %[[LAST]] step %c1
 // CHECK:             %[[ROW2:.*]] = arith.subi %[[K]], %[[F]]
 // CHECK:             memref.load %[[B]][%[[ROW2]], %{{.*}}]
-// CHECK:         memref.dealloc %[[B]]
 
 // SMALL-LABEL: func.func @rows
 // SMALL-NOT:     parallel_call
