@@ -34,5 +34,8 @@ for tool in ["evox-opt", "evox-import", "evox-compile", "evox-run",
         config.available_features.add(tool)
 if platform.machine() == "x86_64":
     config.available_features.add("x86")
+config.substitutions.append(("%{foreign}", "x86_64-linux-gnu" if
+                             platform.machine() == "aarch64" else
+                             "aarch64-linux-gnu"))
 if config.evox_sanitize:
     config.available_features.add("sanitize")

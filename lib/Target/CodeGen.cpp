@@ -8,10 +8,9 @@
 
 #include "CodeGen.h"
 #include "AngleFunctions.h"
+#include "BFloats.h"
 #include "evox/Runtime/CpuFeatures.h"
 #include "llvm-c/Target.h"
-#include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -241,52 +240,15 @@ void evox::makeVariants(Module &module, const ProgramInfo &program) {
 
 //===-- code --------------------------------------------------------------===//
 
-/// The vectorizer loads what is read with a stride as one vector of any length.
-/// LLVM 22's code generator has no way to split some of these of bfloat ("Do not
-/// know how to soft promote this operator's operand", 33 elements for example),
-/// but it has of integers.
-static void loadBFloatsAsIntegers(Function &function) {
-  SmallVector<LoadInst *> loads;
-  for (Instruction &i : instructions(function))
-    if (auto *load = dyn_cast<LoadInst>(&i))
-      if (auto *type = dyn_cast<FixedVectorType>(load->getType()))
-        if (type->getElementType()->isBFloatTy() &&
-            !isPowerOf2_32(type->getNumElements()))
-          loads.push_back(load);
-  for (LoadInst *load : loads) {
-    IRBuilder<> b(load);
-    auto integers = [&](Type *type) {
-      return FixedVectorType::get(b.getInt16Ty(),
-                                  cast<FixedVectorType>(type)->getNumElements());
-    };
-    LoadInst *bits = b.CreateAlignedLoad(integers(load->getType()),
-                                         load->getPointerOperand(), load->getAlign());
-    bits->copyMetadata(*load);
-    for (User *user : make_early_inc_range(load->users())) {
-      auto *shuffle = dyn_cast<ShuffleVectorInst>(user);
-      if (!shuffle || shuffle->getOperand(0) != load ||
-          !isa<PoisonValue>(shuffle->getOperand(1)))
-        continue;
-      b.SetInsertPoint(shuffle);
-      shuffle->replaceAllUsesWith(b.CreateBitCast(
-          b.CreateShuffleVector(bits, shuffle->getShuffleMask()), shuffle->getType()));
-      shuffle->eraseFromParent();
-    }
-    if (!load->use_empty()) {
-      b.SetInsertPoint(load);
-      load->replaceAllUsesWith(b.CreateBitCast(bits, load->getType()));
-    }
-    load->eraseFromParent();
-  }
-}
-
 void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
   if (level < 3)
     machine.setOptLevel(level < 2 ? CodeGenOptLevel::Less
                                   : CodeGenOptLevel::Default);
   for (Function &function : module)
-    if (!function.isDeclaration())
+    if (!function.isDeclaration()) {
       function.addFnAttr(Attribute::NoUnwind);
+      expandBFloats(function);
+    }
   PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = true;
   tuning.LoopInterleaving = tuning.LoopUnrolling = true;

@@ -5,6 +5,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import os
 import pathlib
+import platform
 import re
 import resource
 import shutil
@@ -249,3 +250,36 @@ def test_processors_from_python(tools, tmp_path, monkeypatch):
         torch.testing.assert_close(program.forward(x), x * 2)
     with pytest.raises(evox_mlir.CompileError, match="abacus"):
         evox_mlir.compile(Double(), (x,), cpu=("x86-64", "abacus"))
+
+
+class BFloats(torch.nn.Module):
+    def forward(self, x, y):
+        z = x * y + x
+        s = torch.sqrt(torch.abs(z)) + torch.exp(x) / torch.maximum(x, y)
+        t = torch.where(x > y, s, z).sum(0) + torch.arange(5).to(x)
+        tiny = x * 1e-20 * 1e-19
+        return t, (x + 1.5) % 2.0, (x.double() * 1.1).to(x), -x, tiny, x.long()
+
+
+def test_bfloat16_on_every_processor(tmp_path, monkeypatch):
+    """Few have instructions for it, and the one of AVX-512 makes 0 of the
+    smallest numbers."""
+    torch.manual_seed(0)
+    x, y = torch.randn(64, 5).bfloat16(), torch.randn(64, 5).bfloat16()
+    x[3] = torch.tensor([1e-38, 3e38, -3.3e38, -1e-40, float("inf")])
+    module = torch.jit.script(BFloats())
+    cpus = ["x86-64", "x86-64-v3", "x86-64-v4", "native"]
+    if platform.machine() != "x86_64":
+        cpus = ["generic", "native"]
+    program = evox_mlir.compile(module, (x, y), cpu=cpus)
+    for variant in program.signature["variants"]:
+        monkeypatch.setenv("EVOX_CPU", variant["cpu"])
+        try:
+            program = program.new_instance()
+        except evox_mlir.LoadError:
+            assert variant["cpu"] == "x86-64-v4"  # no machine of this test's
+            continue
+        assert program.variant == variant["cpu"]
+        for ours, theirs in zip(program.forward(x, y), module(x, y)):
+            assert torch.equal(ours.nan_to_num(7), theirs.nan_to_num(7))
+            assert torch.equal(ours.isnan(), theirs.isnan())
