@@ -48,6 +48,7 @@ void evox::buildToStatePipeline(OpPassManager &pm,
   pm.addPass(createSymbolDCEPass());
   cleanUp(pm);
   pm.nest<func::FuncOp>().addPass(createEvoxFoldChecks());
+  pm.addPass(createEvoxHoistInvariants());
   verify(pm, "state");
 }
 

@@ -373,16 +373,6 @@ static void restoreWrites(evox_instance *instance,
 
 //===-- calls -------------------------------------------------------------===//
 
-namespace {
-struct Frame {
-  const evox_entry_desc *entry;
-  const evox_tensor *args;
-  int32_t nArgs;
-  int64_t times;
-  volatile int64_t done;
-};
-} // namespace
-
 // The code must leave every slot in the type that the next phase expects: what
 // comes after relies on it.
 static void checkPhase(evox_instance *instance, int32_t next) {
@@ -403,18 +393,15 @@ static void checkPhase(evox_instance *instance, int32_t next) {
   }
 }
 
-static void step(evox_instance *instance, const evox_entry_desc *entry) {
-  const evox_entry_phase *code = &entry->phases[instance->phase];
-  if (!code->fns)
-    fail(instance, EVOX_ERROR_PROGRAM,
-         "cannot be called in the present state: %s",
-         code->unreachable ? code->unreachable : "no code was made for it");
-  prepareResults(instance, entry->n_results, code->results);
+static void beginCall(evox_instance *instance, const evox_entry_phase *code) {
   if (code->can_fail)
     saveWrites(instance, code);
   instance->entered = code;
-  code->fns[instance->variant](contextOf(instance), instance->slots,
-                               instance->args, instance->results);
+}
+
+// All but giving back the call's memory.
+static void finishCall(evox_instance *instance, const evox_entry_desc *entry,
+                       const evox_entry_phase *code) {
   instance->generator.settle();
   for (int32_t i = 0; i < entry->n_results; ++i)
     if (!instance->results[i].data)
@@ -427,6 +414,43 @@ static void step(evox_instance *instance, const evox_entry_desc *entry) {
     instance->phase = code->next;
   }
   instance->entered = nullptr;
+}
+
+extern "C" void evox_rt_begin(evox_ctx *ctx) {
+  evox_instance *instance = instanceOf(ctx);
+  if (!instance->memory.hold())
+    fail(instance, EVOX_ERROR_MEMORY, "out of memory");
+  beginCall(instance, &instance->frame->entry->phases[instance->phase]);
+}
+
+extern "C" int32_t evox_rt_next(evox_ctx *ctx) {
+  evox_instance *instance = instanceOf(ctx);
+  Frame *frame = instance->frame;
+  const evox_entry_phase *code = instance->entered;
+  int64_t done = frame->done + 1;
+  if (done >= frame->times || code->next != instance->phase)
+    return 0;
+  finishCall(instance, frame->entry, code);
+  instance->memory.endOneCall();
+  frame->done = done;
+  prepareResults(instance, frame->entry->n_results, code->results);
+  beginCall(instance, code);
+  return 1;
+}
+
+// The calls that the code of the present phase makes in one go.
+static void callCode(evox_instance *instance, const evox_entry_desc *entry) {
+  const evox_entry_phase *code = &entry->phases[instance->phase];
+  if (!code->fns)
+    fail(instance, EVOX_ERROR_PROGRAM,
+         "cannot be called in the present state: %s",
+         code->unreachable ? code->unreachable : "no code was made for it");
+  prepareResults(instance, entry->n_results, code->results);
+  if (!code->begins)
+    beginCall(instance, code);
+  code->fns[instance->variant](contextOf(instance), instance->slots,
+                               instance->args, instance->results);
+  finishCall(instance, entry, code);
   instance->memory.endCall();
 }
 
@@ -471,11 +495,12 @@ static void runFrame(evox_instance *instance, void *arg) {
     copyElements(view.data, given);
   }
   for (; frame->done < frame->times; frame->done = frame->done + 1)
-    step(instance, frame->entry);
+    callCode(instance, frame->entry);
 }
 
 static evox_status runGuarded(evox_instance *instance, Frame &frame) {
   instance->entryName = frame.entry->name;
+  instance->frame = &frame;
   evox_status status = guarded(instance, runFrame, &frame);
   if (status == EVOX_OK)
     return status;

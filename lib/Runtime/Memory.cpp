@@ -198,13 +198,22 @@ void Memory::giveToCall(void *data) {
   link(&call, block);
 }
 
-void Memory::endCall() {
-  for (Block *b = call.next; b != &call;) {
+bool Memory::hold() {
+  // A block that nobody else knows, and so nobody frees.
+  void *mark = allocate(0, Owner::Call);
+  held = mark ? blockOf(mark) : nullptr;
+  return mark;
+}
+
+void Memory::endOneCall() {
+  Block *end = held ? held : &call;
+  for (Block *b = call.next; b != end;) {
     Block *next = b->next;
     releaseBlock(b);
     b = next;
   }
-  call.next = call.previous = &call;
+  call.next = end;
+  end->previous = &call;
   // Sizes that change all the time would fill the free lists with blocks that
   // nobody asks for again.
   if (cached > 2 * peak + kSpare)

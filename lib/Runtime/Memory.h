@@ -43,7 +43,8 @@ constexpr uint32_t kSizeClasses = 464;
 
 struct Memory {
   Block *free[kSizeClasses];
-  Block call; // ring of the call's blocks
+  Block call; // ring of the call's blocks, the newest first
+  Block *held; // the newest that outlives the calls of a run, or null
   Block made; // ring of blocks that malloc made
   Slab *slabs;
   unsigned char *slabAt;
@@ -69,7 +70,15 @@ struct Memory {
   static bool isCallBlock(void *data) {
     return blockOf(data)->owner == Owner::Call;
   }
-  void endCall();
+  /// What was allocated so far outlives the calls of a run but the last one;
+  /// false when there is no memory.
+  bool hold();
+  /// Ends a call that others of the run come after.
+  void endOneCall();
+  void endCall() {
+    held = nullptr;
+    endOneCall();
+  }
 
 private:
   static Block *blockOf(void *data) { return static_cast<Block *>(data) - 1; }

@@ -70,6 +70,15 @@ struct Described {
   evox_tensor *results; // -1 where the host decides a size
 };
 
+// A run: calls of an entry point, one after the other.
+struct Frame {
+  const evox_entry_desc *entry;
+  const evox_tensor *args;
+  int32_t nArgs;
+  int64_t times;
+  volatile int64_t done;
+};
+
 // A loop over the lanes of a vmap: the generator that each lane starts from.
 constexpr int32_t kMostLaneFrames = 8;
 struct LaneFrame {
@@ -97,7 +106,8 @@ struct evox_instance {
   // --- the call
   bool running;
   bool damaged; // a call failed half-way, and its state is lost
-  const evox_entry_phase *entered; // the code that runs
+  evox::rt::Frame *frame;
+  const evox_entry_phase *entered; // the code that runs, once it may write
   const char *entryName;
   jmp_buf jump;
   evox_status failure;

@@ -173,14 +173,9 @@ static LogicalResult readSlot(const StateLayout &layout, const StateSlot &slot,
   return success();
 }
 
-/// Kernels that can fail for what the data is.
-static bool canFail(StringRef kernel) {
-  static const llvm::StringSet<> safe = {
-      "random_uniform", "random_normal", "random_permutation",
-      "sort",           "topk",          "cumulative",
-      "scatter",        "nonzero",       "lanes_next",
-      "lanes_end"};
-  return !safe.contains(kernel);
+static bool usesLapack(Operation *op) {
+  return isa<CholeskyOp, EighOp, QrOp, SvdOp, LuOp, SolveOp, SolveTriangularOp,
+             LstsqOp>(op);
 }
 
 /// What a Python function returns that returns `n` tensors.
@@ -287,18 +282,18 @@ static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
                              "than elsewhere in the program";
         return WalkResult::interrupt();
       }
-      phase.canFail = true;
-    } else if (auto call = dyn_cast<KernelCallOp>(op)) {
-      phase.canFail |= canFail(call.getKernel());
-    } else if (isa<CholeskyOp, EighOp, QrOp, SvdOp, LuOp, SolveOp,
-                   SolveTriangularOp, LstsqOp>(op)) {
-      program.usesLapack = phase.canFail = true;
-    } else if (isa<AssertOp, ListGetOp, RandomIntegersOp, RandomBernoulliOp,
-                   RandomExponentialOp, CallOpInterface>(op)) {
-      phase.canFail = true;
     }
+    phase.canFail |= mayFail(op);
+    program.usesLapack |= usesLapack(op);
     return WalkResult::advance();
   });
+  // What fails there has not written anything yet.
+  if (auto once = func->getAttrOfType<FlatSymbolRefAttr>(attr::kOnce)) {
+    phase.begins = true;
+    SymbolTable::lookupNearestSymbolFrom(func, once)->walk([&](Operation *op) {
+      program.usesLapack |= usesLapack(op);
+    });
+  }
   return failure(walk.wasInterrupted());
 }
 

@@ -21,7 +21,7 @@ using namespace llvm;
 using namespace evox;
 
 // What is built below has been checked against this version.
-static_assert(EVOX_PROGRAM_VERSION == 2 && sizeof(evox_type) == 8 + 8 * 16 &&
+static_assert(EVOX_PROGRAM_VERSION == 3 && sizeof(evox_type) == 8 + 8 * 16 &&
                   sizeof(evox_slot_desc) == 40 &&
                   sizeof(evox_phase_desc) == 16 &&
                   sizeof(evox_entry_phase) == 48 &&
@@ -131,7 +131,7 @@ Constant *Table::entryPhase(const EntryPhaseInfo &phase) {
         getVariantSymbol(program, i, "evox_entry." + phase.symbol)));
   return record(
       {array(ArrayRef<Constant *>(fns), "entry_functions"), n32(phase.next),
-       n32(phase.canFail), n32(phase.writes.size()), n32(0),
+       n32(phase.canFail), n32(phase.writes.size()), n32(phase.begins),
        array(phase.writes, "writes", [&](int32_t slot) { return n32(slot); }),
        types(phase.results, "results"),
        phase.unreachable.empty() ? null() : text(phase.unreachable)});

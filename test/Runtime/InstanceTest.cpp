@@ -241,6 +241,42 @@ TEST(Run, EqualsCalls) {
   EXPECT_EQ(a.snapshot(), before);
 }
 
+TEST(Run, InTheCode) {
+  Instance a, b;
+  a.run("shares", 6);
+  for (int n = 0; n < 6; ++n)
+    EXPECT_EQ(elements<float>(b.call("shares", {}, 1)[0])[0], float(4 + n));
+  EXPECT_EQ(a.snapshot(), b.snapshot());
+  EXPECT_EQ(a.get("rows").shape[0], 9);
+  // The tenth call from here on would make a row too many: the fourth.
+  EXPECT_FAILS(EVOX_ERROR_PROGRAM, api().run(a.handle, "shares", 10), a,
+               "shares: too many rows (call 4 of 10)");
+  b.run("shares", 3);
+  EXPECT_EQ(a.snapshot(), b.snapshot());
+  EXPECT_EQ(a.listSize("monitor.history"), 9);
+}
+
+TEST(Run, WhatFailsBeforeTheFirstCallHasWrittenNothing) {
+  Instance i;
+  i.run("counts", 3);
+  EXPECT_EQ(i.values("algorithm.population")[0], 3);
+  std::vector<float> weight = {-1};
+  evox_tensor w = f32(weight, {});
+  EXPECT_EQ(api().set_state(i.handle, "algorithm.w", &w), EVOX_OK);
+  EXPECT_EQ(api().run(i.handle, "counts", 0), EVOX_OK);
+  for (const char *entry : {"counts", "shares"})
+    EXPECT_FAILS(EVOX_ERROR_PROGRAM, api().run(i.handle, entry, 2), i,
+                 std::string(entry) + ": a negative weight (call 1 of 2)");
+  // Not an instance that must be reset.
+  EXPECT_EQ(i.values("algorithm.population")[0], 3);
+  weight[0] = 2;
+  EXPECT_EQ(api().set_state(i.handle, "algorithm.w", &w), EVOX_OK);
+  i.run("counts", 2);
+  EXPECT_EQ(i.values("algorithm.population")[0], 5);
+  i.run("shares", 1);
+  EXPECT_EQ(i.values("rows").back(), 6);
+}
+
 TEST(Run, Errors) {
   Instance i;
   EXPECT_FAILS(EVOX_ERROR_ARGUMENT, api().run(i.handle, "evaluate", 1), i,

@@ -91,6 +91,27 @@ TEST(Memory, Owners) {
   EXPECT_EQ(pool->used, 0);
 }
 
+TEST(Memory, WhatTheCallsOfARunShare) {
+  Pool pool;
+  void *shared = pool->allocate(100, Owner::Call);
+  EXPECT_TRUE(pool->hold());
+  for (int i = 0; i < 3; ++i) {
+    void *a = pool->allocate(100, Owner::Call);
+    void *b = pool->allocate(100, Owner::Call);
+    EXPECT_NE(a, shared);
+    EXPECT_TRUE(pool->keep(b));
+    pool->giveToCall(b);
+    pool->endOneCall();
+    EXPECT_TRUE(Memory::isCallBlock(shared));
+    EXPECT_FALSE(Memory::isCallBlock(a));
+    EXPECT_FALSE(Memory::isCallBlock(b));
+  }
+  pool->release(shared); // as the code may
+  pool->endOneCall();
+  pool->endCall();
+  EXPECT_EQ(pool->used, 0);
+}
+
 TEST(Memory, ChangingSizesDoNotPileUp) {
   Pool pool;
   int64_t most = 0;

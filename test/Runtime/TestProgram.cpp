@@ -194,6 +194,38 @@ void parallel(evox_ctx *ctx, evox_view *, const evox_view *args,
   evox_rt_parallel(ctx, task, &work, 64);
 }
 
+// Several calls in one go, with what they share before: one row more in each.
+void shares(evox_ctx *ctx, evox_view *state, const evox_view *,
+            evox_view *out) {
+  evox_view shared = make(ctx, EVOX_FLOAT32, 1, 4);
+  for (int i = 0; i < 4; ++i)
+    floats(shared)[i] = floats(state[Weight])[0] * float(i);
+  if (floats(shared)[1] < 0)
+    evox_rt_fail(ctx, "a negative weight", "", nullptr);
+  evox_rt_begin(ctx);
+  do {
+    const evox_view &old = state[Rows];
+    evox_view rows = make(ctx, EVOX_FLOAT32, 2, old.shape[0] + 1, 2);
+    std::memcpy(rows.data, old.data, size_t(evox::rt::bytesOf(old)));
+    for (int i = 0; i < 2; ++i)
+      floats(rows)[2 * old.shape[0] + i] = floats(shared)[2 + i];
+    evox_rt_set_slot(ctx, Rows, &rows);
+    evox_rt_list_append(ctx, History, &shared);
+    floats(out[0])[0] = float(rows.shape[0]);
+    if (rows.shape[0] > 12)
+      evox_rt_fail(ctx, "too many rows", "", nullptr);
+  } while (evox_rt_next(ctx));
+}
+
+void counts(evox_ctx *ctx, evox_view *state, const evox_view *, evox_view *) {
+  if (floats(state[Weight])[0] < 0)
+    evox_rt_fail(ctx, "a negative weight", "", nullptr);
+  evox_rt_begin(ctx);
+  do
+    floats(state[Population])[0] += 1;
+  while (evox_rt_next(ctx));
+}
+
 void hungry(evox_ctx *ctx, evox_view *, const evox_view *, evox_view *) {
   evox_rt_alloc(ctx, int64_t(1) << 46);
 }
@@ -279,16 +311,17 @@ const int32_t rankOnly[1] = {Rank};
 const int32_t populationOnly[1] = {Population};
 const int32_t rowsOnly[1] = {Rows};
 const int32_t stepWrites[3] = {Population, History, GeneratorSlot};
+const int32_t sharesWrites[2] = {History, Rows};
 const int32_t riskyWrites[4] = {Population, History, GeneratorSlot, Rows};
 
 // Both variants have the same code.
 template <evox_entry_fn Fn> constexpr evox_entry_fn code[2] = {Fn, Fn};
 
 template <evox_entry_fn Fn, bool CanFail, int32_t Count, const int32_t *Writes,
-          const evox_type *Results>
+          const evox_type *Results, bool Begins = false>
 constexpr evox_entry_phase always[2] = {
-    {code<Fn>, 0, CanFail, Count, 0, Writes, Results, nullptr},
-    {code<Fn>, 1, CanFail, Count, 0, Writes, Results, nullptr}};
+    {code<Fn>, 0, CanFail, Count, Begins, Writes, Results, nullptr},
+    {code<Fn>, 1, CanFail, Count, Begins, Writes, Results, nullptr}};
 
 const evox_entry_phase initPhases[2] = {
     {code<initStep>, 1, 0, 1, 0, rankOnly, nullptr, nullptr},
@@ -324,6 +357,10 @@ const evox_entry_desc entries[] = {
      always<addBoth, false, 1, populationOnly, nullptr>},
     {"is_true", 1, 1, x, threeBools,
      always<isTrue, false, 0, nullptr, threeBools>},
+    {"shares", 0, 1, nullptr, nullptr,
+     always<shares, true, 2, sharesWrites, scalar, true>},
+    {"counts", 0, 0, nullptr, nullptr,
+     always<counts, false, 1, populationOnly, nullptr, true>},
     {"kernel", 0, 0, nullptr, nullptr,
      always<kernel, true, 0, nullptr, nullptr>},
 };

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define EVOX_PROGRAM_MAGIC 0x45564F58u /* "EVOX" */
-#define EVOX_PROGRAM_VERSION 2u
+#define EVOX_PROGRAM_VERSION 3u
 
 typedef struct evox_ctx evox_ctx; /* what compiled code sees of an instance */
 typedef evox_tensor evox_view;
@@ -59,7 +59,9 @@ typedef struct evox_phase_desc {
 /* `slots`: the state, one view per slot of the program (a generator or list
  * slot's view is empty). `args`: contiguous. `results`: static ones have
  * their data allocated; for dynamic ones and for slots that are replaced the
- * code calls evox_rt_set_result / evox_rt_set_slot. */
+ * code calls evox_rt_set_result / evox_rt_set_slot. Of an entry point without
+ * arguments, which can be run, it makes one call after the other as long as
+ * evox_rt_next says that there is another. */
 typedef void (*evox_entry_fn)(evox_ctx *ctx, evox_view *slots,
                               const evox_view *args, evox_view *results);
 
@@ -70,7 +72,8 @@ typedef struct evox_entry_phase {
   int32_t can_fail; /* contains an assert or external call: the slots it
                        writes are saved before and put back on failure */
   int32_t n_writes;
-  int32_t reserved;
+  int32_t begins; /* fn computes what all calls of a run share, then calls
+                     evox_rt_begin: what fails before has written nothing */
   const int32_t *writes; /* the slots it writes */
   const evox_type *results;
   const char *unreachable; /* why fns is null */
@@ -131,6 +134,13 @@ void evox_rt_free(evox_ctx *ctx, void *data);
  * over does nothing. */
 void evox_rt_set_slot(evox_ctx *ctx, int32_t slot, const evox_view *value);
 void evox_rt_set_result(evox_ctx *ctx, int32_t result, const evox_view *value);
+/* The calls begin here: what was allocated so far stays until the last of them
+ * ends. */
+void evox_rt_begin(evox_ctx *ctx);
+/* After one call: 0 where it was the last one in this phase, which then ends as
+ * the code returns. Else ends it, as it would end by itself, begins the next
+ * one, and returns 1; the views of the slots may have changed. */
+int32_t evox_rt_next(evox_ctx *ctx);
 /* Ends the call with EVOX_ERROR_PROGRAM; does not return. Each "{}" in the
  * message is replaced by the next value. `kinds[i]`: 'i' int64, 'f' double.
  * Kernels fail the same way on bad values (a range whose ends are swapped, a

@@ -18,8 +18,9 @@ using namespace evox;
 FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func,
                                           const StateLayout &layout) {
   EntryShape shape;
+  auto dict = func->getAttrOfType<DictionaryAttr>(attr::kEntry);
   EntryInfo info = EntryInfo::get(
-      func, func->getAttrOfType<DictionaryAttr>(attr::kEntry));
+      func, dict ? dict : DictionaryAttr::get(func.getContext()));
   auto getDtype = [&](EntryShape::Item::Kind kind, size_t index) -> StringRef {
     if (kind == EntryShape::Item::Slot) {
       StateOp slot;
@@ -41,14 +42,16 @@ FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func,
     using Item = EntryShape::Item;
     for (auto [name, kind] : {std::pair(attr::kSlot, Item::Slot),
                               std::pair(attr::kArg, Item::Arg),
-                              std::pair(attr::kResult, Item::Result)})
+                              std::pair(attr::kResult, Item::Result),
+                              std::pair(attr::kInvariant, Item::Invariant)})
       if (auto index = dict ? dict.getAs<IntegerAttr>(name) : IntegerAttr())
         return Item{kind, static_cast<int32_t>(index.getInt()), type,
                     getDtype(kind, index.getInt()) == "uint8"};
     return func.emitOpError()
            << "is an entry point, but " << what << " #" << number
            << " does not say what it stands for, by '" << attr::kSlot << "', '"
-           << attr::kArg << "' or '" << attr::kResult << "'";
+           << attr::kArg << "', '" << attr::kResult
+           << "' or '" << attr::kInvariant << "'";
   };
   for (auto [i, type] : llvm::enumerate(func.getArgumentTypes())) {
     FailureOr<EntryShape::Item> item =
@@ -64,6 +67,12 @@ FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func,
       return failure();
     shape.results.push_back(*item);
   }
+  if (auto once = func->getAttrOfType<FlatSymbolRefAttr>(attr::kOnce))
+    shape.once = once.getValue().str();
+  shape.repeats = dict && info.phase == info.next &&
+                  llvm::none_of(shape.args, [](const EntryShape::Item &item) {
+                    return item.kind == EntryShape::Item::Arg;
+                  });
   return shape;
 }
 
@@ -97,8 +106,88 @@ void evox::annotateBuffers(mlir::ModuleOp module, const EntryShape &shape) {
   }
 }
 
+namespace {
+/// Builds the body of a wrapper.
+class Wrapper {
+public:
+  Wrapper(OpBuilder &builder, Location loc, RuntimeCalls &runtime,
+          LLVM::LLVMFuncOp func)
+      : builder(builder), loc(loc), runtime(runtime),
+        context(func.getArgument(0)), arrays{func.getArgument(1),
+                                             func.getArgument(2),
+                                             func.getArgument(3)} {}
+
+  /// Calls the function of `shape` and returns its results.
+  SmallVector<Value> call(mlir::ModuleOp module, const EntryShape &shape,
+                          ArrayRef<Value> invariants);
+  /// Hands over what the function did not write where it belongs.
+  void handOver(const EntryShape &shape, ArrayRef<Value> results);
+
+private:
+  void addBuffer(SmallVectorImpl<Value> &operands, const EntryShape::Item &item,
+                 ArrayRef<Value> invariants);
+
+  OpBuilder &builder;
+  Location loc;
+  RuntimeCalls &runtime;
+  Value context;
+  Value arrays[3]; // in the order of EntryShape::Item::Kind
+};
+} // namespace
+
+void Wrapper::addBuffer(SmallVectorImpl<Value> &operands,
+                        const EntryShape::Item &item,
+                        ArrayRef<Value> invariants) {
+  auto type = cast<MemRefType>(item.type);
+  RuntimeCalls::Buffer buffer =
+      item.kind == EntryShape::Item::Invariant
+          ? runtime.take(builder, loc, invariants[item.index], type)
+          : runtime.load(builder, loc, arrays[item.kind], item.index, type);
+  operands.append({buffer.data, buffer.data,
+                   runtime.constant(builder, loc, runtime.i64, 0)});
+  llvm::append_range(operands, buffer.sizes);
+  llvm::append_range(operands, buffer.strides);
+}
+
+SmallVector<Value> Wrapper::call(mlir::ModuleOp module, const EntryShape &shape,
+                                 ArrayRef<Value> invariants) {
+  SmallVector<Value> operands{context};
+  for (const EntryShape::Item &item : shape.args) {
+    if (isa<MemRefType>(item.type))
+      addBuffer(operands, item, invariants);
+    else // a generator or list: its slot's number stands for it
+      operands.push_back(
+          runtime.constant(builder, loc, runtime.i32, item.index));
+  }
+  auto call = LLVM::CallOp::create(
+      builder, loc, module.lookupSymbol<LLVM::LLVMFuncOp>(shape.symbol),
+      operands);
+  SmallVector<Value> results(call.getResults());
+  if (shape.results.size() > 1) {
+    Value all = results.pop_back_val();
+    for (unsigned i = 0; i < shape.results.size(); ++i)
+      results.push_back(LLVM::ExtractValueOp::create(builder, loc, all, i));
+  }
+  return results;
+}
+
+void Wrapper::handOver(const EntryShape &shape, ArrayRef<Value> results) {
+  for (auto [item, result] : llvm::zip_equal(shape.results, results)) {
+    auto type = dyn_cast<MemRefType>(item.type);
+    if (!type)
+      continue;
+    Value view = runtime.allocate(builder, loc, runtime.view, 1);
+    runtime.store(builder, loc, view, 0, result, type, item.isUnsigned);
+    Value index = runtime.constant(builder, loc, runtime.i32, item.index);
+    runtime.call(builder, loc,
+                 item.kind == EntryShape::Item::Slot ? "evox_rt_set_slot"
+                                                     : "evox_rt_set_result",
+                 {context, index, view});
+  }
+}
+
 void evox::buildEntryWrapper(mlir::ModuleOp module, RuntimeCalls &runtime,
-                             const EntryShape &shape) {
+                             const EntryShape &shape, const EntryShape *once) {
   auto func = module.lookupSymbol<LLVM::LLVMFuncOp>(shape.symbol);
   Location loc = func.getLoc();
   OpBuilder builder(module.getContext());
@@ -111,41 +200,30 @@ void evox::buildEntryWrapper(mlir::ModuleOp module, RuntimeCalls &runtime,
       LLVM::Linkage::Internal);
   builder.setInsertionPointToStart(wrapper.addEntryBlock(builder));
   Value context = wrapper.getArgument(0);
-  // In the order of EntryShape::Item::Kind.
-  Value arrays[] = {wrapper.getArgument(1), wrapper.getArgument(2),
-                    wrapper.getArgument(3)};
-
-  SmallVector<Value> operands{context};
-  for (const EntryShape::Item &item : shape.args) {
-    auto type = dyn_cast<MemRefType>(item.type);
-    if (!type) { // a generator or list: its slot's number stands for it
-      operands.push_back(
-          runtime.constant(builder, loc, runtime.i32, item.index));
-      continue;
-    }
-    RuntimeCalls::Buffer buffer =
-        runtime.load(builder, loc, arrays[item.kind], item.index, type);
-    operands.append({buffer.data, buffer.data,
-                     runtime.constant(builder, loc, runtime.i64, 0)});
-    llvm::append_range(operands, buffer.sizes);
-    llvm::append_range(operands, buffer.strides);
+  Wrapper parts(builder, loc, runtime, wrapper);
+  SmallVector<Value> invariants;
+  if (once) {
+    invariants = parts.call(module, *once, {});
+    runtime.call(builder, loc, "evox_rt_begin", {context});
   }
-  auto call = LLVM::CallOp::create(builder, loc, func, operands);
-
-  for (auto [i, item] : llvm::enumerate(shape.results)) {
-    auto type = dyn_cast<MemRefType>(item.type);
-    if (!type)
-      continue;
-    Value result = call.getResult();
-    if (shape.results.size() > 1)
-      result = LLVM::ExtractValueOp::create(builder, loc, result, i);
-    Value view = runtime.allocate(builder, loc, runtime.view, 1);
-    runtime.store(builder, loc, view, 0, result, type, item.isUnsigned);
-    Value index = runtime.constant(builder, loc, runtime.i32, item.index);
-    runtime.call(builder, loc,
-                 item.kind == EntryShape::Item::Slot ? "evox_rt_set_slot"
-                                                     : "evox_rt_set_result",
-                 {context, index, view});
+  if (!shape.repeats) {
+    parts.handOver(shape, parts.call(module, shape, invariants));
+    LLVM::ReturnOp::create(builder, loc, ValueRange());
+    return;
   }
+  Block *loop = builder.createBlock(&wrapper.getBody());
+  Block *exit = builder.createBlock(&wrapper.getBody());
+  builder.setInsertionPointToEnd(&wrapper.getBody().front());
+  LLVM::BrOp::create(builder, loc, loop);
+  builder.setInsertionPointToEnd(loop);
+  // The views are read in every round: a slot may have got other memory.
+  parts.handOver(shape, parts.call(module, shape, invariants));
+  Value next =
+      runtime.call(builder, loc, "evox_rt_next", {context}, runtime.i32);
+  Value more = LLVM::ICmpOp::create(
+      builder, loc, LLVM::ICmpPredicate::ne, next,
+      runtime.constant(builder, loc, runtime.i32, 0));
+  LLVM::CondBrOp::create(builder, loc, more, loop, exit);
+  builder.setInsertionPointToEnd(exit);
   LLVM::ReturnOp::create(builder, loc, ValueRange());
 }

@@ -393,16 +393,40 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
   if (failed(layout))
     return signalPassFailure();
   SmallVector<EntryShape> entries;
+  llvm::StringMap<EntryShape> onces;
+  auto takeShape = [&](func::FuncOp func) {
+    FailureOr<EntryShape> shape = getEntryShape(func, *layout);
+    if (succeeded(shape)) {
+      func->removeAttr(attr::kEntry);
+      func->removeAttr(attr::kOnce);
+      func.removeArgAttrsAttr();
+      func.removeResAttrsAttr();
+    }
+    return shape;
+  };
   for (auto func : module.getOps<func::FuncOp>()) {
     if (!func->hasAttr(attr::kEntry))
       continue;
-    FailureOr<EntryShape> shape = getEntryShape(func, *layout);
+    FailureOr<EntryShape> shape = takeShape(func);
     if (failed(shape))
       return signalPassFailure();
     entries.push_back(std::move(*shape));
-    func->removeAttr(attr::kEntry);
-    func.removeArgAttrsAttr();
-    func.removeResAttrsAttr();
+  }
+  for (const EntryShape &entry : entries) {
+    if (entry.once.empty())
+      continue;
+    auto func = module.lookupSymbol<func::FuncOp>(entry.once);
+    if (!func) {
+      emitError(module.getLoc()) << "entry point '" << entry.symbol
+                                 << "' needs a function '" << entry.once
+                                 << "', by '" << attr::kOnce
+                                 << "', which is not there";
+      return signalPassFailure();
+    }
+    FailureOr<EntryShape> shape = takeShape(func);
+    if (failed(shape))
+      return signalPassFailure();
+    onces[entry.once] = std::move(*shape);
   }
   SmallVector<EntryShape> tasks;
   for (auto func : module.getOps<func::FuncOp>()) {
@@ -453,6 +477,10 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
     annotateBuffers(module, task);
   for (const EntryShape &entry : entries) {
     annotateBuffers(module, entry);
-    buildEntryWrapper(module, runtime, entry);
+    const EntryShape *once =
+        entry.once.empty() ? nullptr : &onces.find(entry.once)->second;
+    if (once)
+      annotateBuffers(module, *once);
+    buildEntryWrapper(module, runtime, entry, once);
   }
 }

@@ -140,14 +140,34 @@ RuntimeCalls::Buffer RuntimeCalls::load(OpBuilder &builder, Location loc,
   Buffer buffer;
   buffer.data = LLVM::LoadOp::create(builder, loc, ptr,
                                      field(builder, loc, views, index, {0}));
-  int32_t rank = type.getRank();
-  for (int32_t i = 0; i < rank; ++i)
+  for (int32_t i = 0; i < type.getRank(); ++i)
     buffer.sizes.push_back(
         type.isDynamicDim(i)
             ? LLVM::LoadOp::create(builder, loc, i64,
                                    field(builder, loc, views, index, {3, i}))
                   .getResult()
             : constant(builder, loc, i64, type.getDimSize(i)));
+  setStrides(builder, loc, buffer, type);
+  return buffer;
+}
+
+RuntimeCalls::Buffer RuntimeCalls::take(OpBuilder &builder, Location loc,
+                                        Value memref, MemRefType type) {
+  MemRefDescriptor descriptor(memref);
+  Buffer buffer;
+  buffer.data = descriptor.alignedPtr(builder, loc);
+  for (int32_t i = 0; i < type.getRank(); ++i)
+    buffer.sizes.push_back(
+        type.isDynamicDim(i)
+            ? descriptor.size(builder, loc, i)
+            : constant(builder, loc, i64, type.getDimSize(i)));
+  setStrides(builder, loc, buffer, type);
+  return buffer;
+}
+
+void RuntimeCalls::setStrides(OpBuilder &builder, Location loc, Buffer &buffer,
+                              MemRefType type) {
+  int32_t rank = type.getRank();
   buffer.strides.resize(rank);
   int64_t known = 1; // the stride, as far as it is a constant
   Value stride;
@@ -159,7 +179,6 @@ RuntimeCalls::Buffer RuntimeCalls::load(OpBuilder &builder, Location loc,
       stride = LLVM::MulOp::create(builder, loc, buffer.strides[i],
                                    buffer.sizes[i]);
   }
-  return buffer;
 }
 
 Value RuntimeCalls::getContext(Operation *op) {

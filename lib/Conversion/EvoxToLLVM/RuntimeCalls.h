@@ -73,11 +73,17 @@ public:
   };
   Buffer load(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value views,
               int64_t index, mlir::MemRefType type);
+  /// The same of the memref descriptor `memref`.
+  Buffer take(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memref,
+              mlir::MemRefType type);
 
   /// The instance, the first argument of the function around `op`.
   static mlir::Value getContext(mlir::Operation *op);
 
 private:
+  void setStrides(mlir::OpBuilder &builder, mlir::Location loc, Buffer &buffer,
+                  mlir::MemRefType type);
+
   mlir::ModuleOp module;
   llvm::StringMap<mlir::LLVM::LLVMFuncOp> functions;
   llvm::StringMap<mlir::LLVM::GlobalOp> strings;
@@ -87,13 +93,15 @@ private:
 /// conversion takes the attributes apart.
 struct EntryShape {
   struct Item {
-    enum Kind { Slot, Arg, Result } kind;
+    enum Kind { Slot, Arg, Result, Invariant } kind;
     int32_t index;
     mlir::Type type;
     bool isUnsigned; ///< i8 is uint8
   };
   std::string symbol;
   llvm::SmallVector<Item> args, results;
+  std::string once; ///< the function that computes the invariants, or empty
+  bool repeats = false; ///< one call may follow the other
 };
 
 mlir::FailureOr<EntryShape> getEntryShape(mlir::func::FuncOp func,
@@ -103,9 +111,10 @@ mlir::FailureOr<EntryShape> getEntryShape(mlir::func::FuncOp func,
 /// `shape` is given.
 void annotateBuffers(mlir::ModuleOp module, const EntryShape &shape);
 
-/// Makes the `evox_entry_fn` that calls the converted function of `shape`.
+/// Makes the `evox_entry_fn` that calls the converted function of `shape`, in a
+/// loop where it repeats. `once` is what its invariants come from, or null.
 void buildEntryWrapper(mlir::ModuleOp module, RuntimeCalls &runtime,
-                       const EntryShape &shape);
+                       const EntryShape &shape, const EntryShape *once);
 
 } // namespace evox
 

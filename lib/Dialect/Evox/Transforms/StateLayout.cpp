@@ -8,6 +8,7 @@
 
 #include "evox/Dialect/Evox/Transforms/StateLayout.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace evox;
@@ -120,4 +121,19 @@ EntryInfo EntryInfo::get(Operation *func, DictionaryAttr dict) {
   getString("args", info.args);
   getString("results", info.results);
   return info;
+}
+
+bool evox::mayFail(Operation *op) {
+  if (auto call = dyn_cast<KernelCallOp>(op)) {
+    static const llvm::StringSet<> safe = {
+        "random_uniform", "random_normal", "random_permutation",
+        "sort",           "topk",          "cumulative",
+        "scatter",        "nonzero",       "lanes_next",
+        "lanes_end"};
+    return !safe.contains(call.getKernel());
+  }
+  return isa<AssertOp, ExternalCallOp, ListGetOp, RandomIntegersOp,
+             RandomBernoulliOp, RandomExponentialOp, CholeskyOp, EighOp, QrOp,
+             SvdOp, LuOp, SolveOp, SolveTriangularOp, LstsqOp,
+             CallOpInterface>(op);
 }

@@ -74,7 +74,7 @@ def EvoxAddDestinations : Pass<"evox-add-destinations", "::mlir::ModuleOp"> {
     it (`evox.result`); the ops that compute it are told to do so right there,
     and what an entry point may not write is marked so. Bufferization then
     computes in place where it can, and copies where the old value is still
-    needed.
+    needed. Ops that write into the same empty tensor get one each.
 
     What has a dynamic size or changes its type with the phase stays a result:
     a buffer of its own that the caller takes over. A slot that keeps its value
@@ -162,6 +162,33 @@ def EvoxFoldChecks : Pass<"evox-fold-checks", "::mlir::func::FuncOp"> {
     to two rounds.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def EvoxHoistInvariants
+    : Pass<"evox-hoist-invariants", "::mlir::ModuleOp"> {
+  let summary = "What every generation computes anew is computed once";
+  let description = [{
+    An entry point that can be called again and again (it takes no arguments
+    and its phase leads to itself) is split: what depends on nothing but
+    constants and slots that it does not write moves to a function of its own
+    (`evox.once`), whose results become arguments (`evox.invariant`). The
+    library calls that function once before the calls of a `run`, and before a
+    single call. The same goes for loops that are known to run.
+
+    Not everything that is invariant moves, as reading a value again may cost
+    more than computing it on the fly: what does is ops that take more than a
+    look at each element of their result (sums, products of matrices,
+    factorizations, sorts, scans), slow functions and gathers unless they make
+    much out of little, small tensors that larger ops use, and operands that an
+    op reads as wholes. Broadcasts and what is fused into its user stay.
+
+    The program behaves the same: draws, calls of the host, lists and what is
+    under a branch stay. Checks, and ops that may fail, move only where nothing
+    that stays could have failed before them, so that the first call fails with
+    the same error; then the calls need not save their state for them.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::func::FuncDialect"];
 }
 
 def EvoxForwardSlices : Pass<"evox-forward-slices", "::mlir::func::FuncOp"> {

@@ -25,6 +25,11 @@ constexpr llvm::StringLiteral kSlot = "evox.slot";
 constexpr llvm::StringLiteral kArg = "evox.arg";
 /// On a result, or an argument that is a destination: the user's result.
 constexpr llvm::StringLiteral kResult = "evox.result";
+/// On an entry point: the function that computes what all its calls in a row
+/// share.
+constexpr llvm::StringLiteral kOnce = "evox.once";
+/// On that function's results and the entry point's arguments: which of them.
+constexpr llvm::StringLiteral kInvariant = "evox.invariant";
 } // namespace attr
 
 /// One slot of state. Slots are numbered in the order of their `evox.state`
@@ -75,6 +80,10 @@ struct EntryInfo {
 
   static EntryInfo get(mlir::Operation *func, mlir::DictionaryAttr dict);
 };
+
+/// Whether running the op may end the call with an error, for what the data is
+/// or for what the host's function does. Ops nested in it don't count.
+bool mayFail(mlir::Operation *op);
 
 } // namespace evox
 
