@@ -10,13 +10,15 @@ EVOX_VENV ?= .venv
 export EVOX_VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup configure build demo check check-fast conformance benchmark format clean
+.PHONY: help setup configure build demo check check-fast check-aarch64 \
+  runtime-aarch64 conformance benchmark format clean
 
 help:
 	@echo "make build      the tools into build/bin, the Python package into .venv"
 	@echo "make demo       EvoX's PSO as a shared library, beside PyTorch"
 	@echo "make check      every test, and the sanitizers"
 	@echo "make check-fast every test, without the sanitizers"
+	@echo "make check-aarch64  programs for aarch64, in QEMU; sets up what they need"
 	@echo "make conformance  all of PyTorch's operator tests; ARGS=--update for a new table"
 	@echo "make benchmark  docs/performance.md, on an idle machine; ARGS=--quick for less"
 	@echo "make format     clang-format over the C and C++ sources"
@@ -40,6 +42,19 @@ check: build
 
 check-fast: build
 	@$(EVOX_VENV)/bin/python scripts/check.py --build $(BUILD) --skip asan
+
+# What `evox-compile --triple=aarch64-linux-gnu` links.
+runtime-aarch64: configure
+	@scripts/setup.sh aarch64
+	@cmake --build $(BUILD) --target EvoxRuntimeAArch64
+
+check-aarch64: build
+	@scripts/setup.sh aarch64
+	@cmake --build $(BUILD) --target evox-aarch64
+	@EVOX_TOOLS_DIR=$(CURDIR)/$(BUILD)/bin OMP_NUM_THREADS=1 \
+	  EVOX_AARCH64_DIR=$(CURDIR)/$(BUILD)/test/aarch64 \
+	  EVOX_AARCH64_SYSROOT=$(CURDIR)/build/aarch64-sysroot \
+	  $(EVOX_VENV)/bin/python -m pytest -q test/aarch64
 
 # The numbers do not depend on the machine; the side table is expected.json.
 conformance: build

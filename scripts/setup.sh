@@ -5,7 +5,10 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# usage: scripts/setup.sh [packages|venv]...     (default: both)
+# usage: scripts/setup.sh [packages|venv|aarch64]...     (default: the first two)
+#
+# aarch64: what compiles, links and runs programs for that architecture here,
+# and its C library and LAPACK in build/aarch64-sysroot.
 #
 # Installs only what is missing, and does nothing the second time.
 #   EVOX_VENV  the virtual environment (default: .venv)
@@ -23,6 +26,11 @@ packages=(
   # The run-time library's factorisations and its tests.
   liblapack-dev libgtest-dev
   ca-certificates
+)
+
+packages_aarch64=(
+  libc6-dev-arm64-cross libstdc++-12-dev-arm64-cross libgcc-12-dev-arm64-cross
+  googletest qemu-user
 )
 
 say() { printf '%s\n' "setup: $*" >&2; }
@@ -110,13 +118,42 @@ make_venv() {
   : >"$stamp"
 }
 
+# Debian's packages of the other architecture are only unpacked: the system
+# keeps its own.
+make_sysroot() {
+  local sysroot=build/aarch64-sysroot folder log
+  [ -e "$sysroot/usr/lib/aarch64-linux-gnu/liblapack_pic.a" ] && return 0
+  say "unpacking libc6 and liblapack-dev for arm64 into $sysroot"
+  folder=$(mktemp -d) log=$(mktemp)
+  mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+  : >"$folder/status"
+  local apt=(apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64
+    -o "Dir::State::lists=$folder/lists" -o "Dir::State::status=$folder/status"
+    -o "Dir::Cache=$folder/cache" -o Debug::NoLocking=1 -o APT::Sandbox::User=)
+  if ! { "${apt[@]}" update && (cd "$folder" &&
+    "${apt[@]}" download libc6 liblapack-dev); } >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -rf "$folder" "$log"
+    return 1
+  fi
+  mkdir -p "$sysroot"
+  for package in "$folder"/*.deb; do
+    dpkg-deb -x "$package" "$sysroot"
+  done
+  rm -rf "$folder" "$log"
+}
+
 [ $# -gt 0 ] || set -- packages venv
 for part in "$@"; do
   case $part in
   packages) install_packages "${packages[@]}" ;;
   venv) make_venv ;;
+  aarch64)
+    install_packages "${packages_aarch64[@]}"
+    make_sysroot
+    ;;
   *)
-    say "unknown part '$part': packages or venv"
+    say "unknown part '$part': packages, venv or aarch64"
     exit 2
     ;;
   esac
