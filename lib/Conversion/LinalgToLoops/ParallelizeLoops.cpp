@@ -41,7 +41,7 @@ namespace {
 constexpr int64_t kRows = 16;
 /// But not where a row has so many bytes: it has vectors enough of its own.
 constexpr int64_t kLongRow = 16 * 1024;
-constexpr int64_t kMostTasks = 64;
+constexpr int64_t kMostTasks = 64, kFewTasks = 16;
 /// Below this many bytes all is in the cache anyway.
 constexpr int64_t kCacheBytes = 256 * 1024;
 constexpr size_t kMostAccesses = 1000;
@@ -51,7 +51,7 @@ constexpr double kDrawCost = 2, kSkipCost = 0.5, kByteCost = 0.25;
 constexpr int kSmallLoop = 4;
 /// What the tiles of a task may take of a stack: the host's threads may have
 /// small ones.
-constexpr int64_t kStackBytes = 8 * 1024;
+constexpr int64_t kStackBytes = 16 * 1024;
 
 //===----------------------------------------------------------------------===//
 // What ops cost
@@ -141,7 +141,7 @@ private:
   }
   void close();
   double costOfGroup();
-  int64_t rowBytes();
+  int64_t rowBytes(bool shared);
   void findPrivate();
   void emitRows(OpBuilder &builder, Location loc, IRMapping &mapping,
                 Value from, Value to, int64_t tile, bool exact, Value task = {},
@@ -179,13 +179,15 @@ int64_t bytesOf(MemRefType type) {
 }
 
 /// The bytes, per row, of the buffers that are not in `roots` yet.
-int64_t rowBytesOf(ArrayRef<Access> accesses, int64_t rows,
+int64_t rowBytesOf(scf::ForOp loop, ArrayRef<Access> accesses,
                    DenseSet<Value> &roots) {
-  int64_t bytes = 0;
+  int64_t rows = tripsOf(loop), bytes = 0;
   for (const Access &access : accesses) {
     auto type = dyn_cast<MemRefType>(access.root.getType());
+    bool isElsewhere = access.indices.size() > 1 &&
+                       access.indices.front() != loop.getInductionVar();
     if (!type || !type.hasStaticShape() || type.getNumElements() < rows ||
-        !type.getElementType().isIntOrFloat() ||
+        !type.getElementType().isIntOrFloat() || isElsewhere ||
         !roots.insert(access.root).second)
       continue;
     bytes += bytesOf(type) / rows;
@@ -197,7 +199,7 @@ double costOfLoop(scf::ForOp loop, ArrayRef<Access> accesses) {
   DenseSet<Value> roots;
   int64_t rows = tripsOf(loop);
   return std::max(rows * costOf(*loop.getBody()),
-                  kByteCost * double(rows) * rowBytesOf(accesses, rows, roots));
+                  kByteCost * double(rows) * rowBytesOf(loop, accesses, roots));
 }
 
 } // namespace
@@ -344,13 +346,24 @@ void Grouping::run(Block &block) {
   close();
 }
 
-/// The bytes of all buffers that the group goes through, per row.
-int64_t Grouping::rowBytes() {
+/// The bytes of all buffers that the group goes through, per row, or of those
+/// that two loops meet in: they are what tiles are for.
+int64_t Grouping::rowBytes(bool shared) {
+  DenseMap<Value, int> users;
+  for (Member &member : members) {
+    DenseSet<Value> own;
+    for (Access &access : member.accesses)
+      if (own.insert(access.root).second)
+        ++users[access.root];
+  }
   DenseSet<Value> roots;
-  int64_t rows = tripsOf(members.front().loop), bytes = 0;
+  for (auto [root, count] : users)
+    if (shared && count < 2)
+      roots.insert(root);
+  int64_t bytes = 0;
   for (Member &member : members)
     if (!member.loop->hasAttr(kDrawLoop)) // who needs the rows counts them
-      bytes += rowBytesOf(member.accesses, rows, roots);
+      bytes += rowBytesOf(member.loop, member.accesses, roots);
   return std::max<int64_t>(bytes, 1);
 }
 
@@ -360,7 +373,7 @@ double Grouping::costOfGroup() {
   for (Member &member : members)
     cost += rows * costOf(*member.loop.getBody());
   // Memory takes its time too.
-  return std::max(cost, kByteCost * double(rows) * rowBytes());
+  return std::max(cost, kByteCost * double(rows) * rowBytes(/*shared=*/false));
 }
 
 void Grouping::findPrivate() {
@@ -428,7 +441,8 @@ void Grouping::close() {
   });
   if (members.empty())
     return;
-  int64_t rows = tripsOf(members.front().loop), bytes = rowBytes();
+  int64_t rows = tripsOf(members.front().loop);
+  int64_t bytes = rowBytes(/*shared=*/false), shared = rowBytes(/*shared=*/true);
   double loops = costOfGroup(), drawn = 0;
   for (Other &draw : draws)
     if (isBegin(draw.op))
@@ -441,20 +455,22 @@ void Grouping::close() {
             type && type.hasStaticShape())
           drawn += kDrawCost * type.getNumElements();
 
+  // As many as two, four, eight threads share evenly; more than they need only
+  // where each has the more to do.
+  auto most = static_cast<uint64_t>(
+      std::min<double>(loops / options.minTaskCost, 2 * kMostTasks));
   auto tasks = static_cast<int64_t>(
-      std::min<double>(loops / options.minTaskCost, kMostTasks));
-  // As many as two, four, eight threads share evenly.
-  tasks =
-      static_cast<int64_t>(llvm::PowerOf2Ceil(static_cast<uint64_t>(tasks)));
+      std::min(llvm::PowerOf2Ceil(most),
+               std::max<uint64_t>(kFewTasks, llvm::bit_floor(most / 2))));
   int64_t perTask = llvm::divideCeil(rows, std::max<int64_t>(tasks, 1));
   int64_t unit = bytes < kLongRow ? kRows : 1;
-  int64_t tile = std::max<int64_t>(options.tileBytes / bytes / unit, 1) * unit;
+  int64_t tile = std::max<int64_t>(options.tileBytes / shared / unit, 1) * unit;
   perTask = llvm::alignTo(perTask, unit);
   int64_t drawRows = rowsPerDraw();
   if (drawRows) {
     // Long rows need no multiples of kRows.
     perTask = drawRows;
-    tile = tileOf(perTask, std::max<int64_t>(options.tileBytes / bytes, 1));
+    tile = tileOf(perTask, std::max<int64_t>(options.tileBytes / shared, 1));
   } else {
     tile = std::min(tile, perTask);
     perTask = llvm::alignTo(perTask, tile);

@@ -27,7 +27,7 @@
 // TASKS-NOT:     memref.alloc() {{.*}} : memref<1000x100xf32>
 // TASKS:         call @rows.rows0(%c16
 // TASKS:       func.func private @rows.rows0(%[[TASK:.*]]: index
-// TASKS:         %[[TILE:.*]] = memref.alloca() {{.*}} : memref<16x100xf32>
+// TASKS:         %[[TILE:.*]] = memref.alloca() {{.*}} : memref<32x100xf32>
 // TASKS:         %[[FROM:.*]] = arith.muli %[[TASK]], %c64
 // TASKS:         scf.for %[[ROW:.*]] = %[[FROM]]
 // TASKS:           %[[NUMBER:.*]] = arith.index_cast %[[TASK]] : index to i64
