@@ -17,6 +17,41 @@ namespace evox::rt {
 void setBlasContext(evox_ctx *ctx);
 evox_ctx *blasContext();
 
+/// y[n] += alpha a x, where the lower triangle of a is read.
+template <typename T>
+void addSymmetricProduct(int64_t n, T alpha, const T *a, int64_t lda,
+                         const T *x, T *y);
+/// The lower triangle of c[n][n] -= x y' + y x', for x[n][k] and y[n][k].
+template <typename T>
+void subtractOuter(int64_t n, int64_t k, const T *x, int64_t ldx, const T *y,
+                   int64_t ldy, T *c, int64_t ldc);
+/// The lower triangle of a becomes a tridiagonal matrix with d on its diagonal
+/// and e beside it, and the reflectors that make it one, as LAPACK's sytrd has
+/// them.
+template <typename T>
+void tridiagonalize(int64_t n, T *a, int64_t lda, T *d, T *e, T *tau);
+/// c[m][n] = H1 H2 .. Hk c, for the reflectors below the diagonal of v[m][k].
+template <typename T>
+void applyReflectors(int64_t m, int64_t n, int64_t k, const T *v, int64_t ldv,
+                     const T *tau, T *c, int64_t ldc);
+extern template void applyReflectors(int64_t, int64_t, int64_t, const float *,
+                                     int64_t, const float *, float *, int64_t);
+extern template void applyReflectors(int64_t, int64_t, int64_t, const double *,
+                                     int64_t, const double *, double *,
+                                     int64_t);
+extern template void tridiagonalize(int64_t, float *, int64_t, float *, float *,
+                                    float *);
+extern template void tridiagonalize(int64_t, double *, int64_t, double *,
+                                    double *, double *);
+extern template void addSymmetricProduct(int64_t, float, const float *, int64_t,
+                                         const float *, float *);
+extern template void addSymmetricProduct(int64_t, double, const double *,
+                                         int64_t, const double *, double *);
+extern template void subtractOuter(int64_t, int64_t, const float *, int64_t,
+                                   const float *, int64_t, float *, int64_t);
+extern template void subtractOuter(int64_t, int64_t, const double *, int64_t,
+                                   const double *, int64_t, double *, int64_t);
+
 } // namespace evox::rt
 
 #endif // EVOX_LIB_RUNTIME_BLAS_H

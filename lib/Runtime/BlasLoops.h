@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// For KernelsBlas.cpp. Vectors have 64 bytes on any processor, so that sums
-// have the same order and bits on each.
+// For BLAS and LAPACK. Vectors have 64 bytes on any processor, so that sums have
+// the same order and bits on each.
 //
 //===----------------------------------------------------------------------===//
 
@@ -70,13 +70,71 @@ EVOX_INLINE void storeSome(T *to, const Vector<T> &v,
                            const typename MaskOf<T>::Type &mask) {
   __builtin_masked_store(mask, (typename MaskOf<T>::Values)v, to);
 }
+/// Halves are added until one is left.
 template <typename T> EVOX_INLINE T sumOf(const Vector<T> &v) {
-  T lanes[kLanes<T>];
-  std::memcpy(lanes, &v, kBytes);
-  for (int half = kLanes<T> / 2; half; half /= 2)
-    for (int i = 0; i < half; ++i)
-      lanes[i] += lanes[i + half];
-  return lanes[0];
+  if constexpr (sizeof(T) == 4) {
+    auto a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+             __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    auto b = __builtin_shufflevector(a, a, 0, 1, 2, 3) +
+             __builtin_shufflevector(a, a, 4, 5, 6, 7);
+    return (b[0] + b[2]) + (b[1] + b[3]);
+  } else {
+    auto a = __builtin_shufflevector(v, v, 0, 1, 2, 3) +
+             __builtin_shufflevector(v, v, 4, 5, 6, 7);
+    return (a[0] + a[2]) + (a[1] + a[3]);
+  }
+}
+
+/// A square of 16 bytes a side is turned in registers: to[i][j] = alpha
+/// from[j][i]. Processors differ little in this.
+template <typename T>
+EVOX_INLINE void turnSquare(const T *from, int64_t stride, T alpha, T *to,
+                            int64_t width) {
+  constexpr int lanes = 16 / int(sizeof(T));
+  typedef T Vector __attribute__((vector_size(16)));
+  Vector x[lanes];
+  for (int i = 0; i < lanes; ++i)
+    std::memcpy(&x[i], from + i * stride, 16);
+  if constexpr (lanes == 4) {
+    Vector a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
+    Vector b = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
+    Vector c = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+    Vector d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+    x[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    x[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    x[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    x[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+  } else {
+    Vector a = __builtin_shufflevector(x[0], x[1], 0, 2);
+    x[1] = __builtin_shufflevector(x[0], x[1], 1, 3);
+    x[0] = a;
+  }
+  for (int i = 0; i < lanes; ++i) {
+    x[i] *= alpha;
+    std::memcpy(to + i * width, &x[i], 16);
+  }
+}
+
+/// to[j][i] = from[i][j] for i < m, j < n, by squares that caches hold.
+template <typename T>
+void turn(int64_t m, int64_t n, const T *from, int64_t fromStride, T *to,
+          int64_t toStride) {
+  constexpr int64_t lanes = 16 / int64_t(sizeof(T)), side = 4 * lanes;
+  for (int64_t i = 0; i < m; i += side)
+    for (int64_t j = 0; j < n; j += side) {
+      const T *source = from + i * fromStride + j;
+      T *target = to + j * toStride + i;
+      int64_t rows = atMost(side, m - i), columns = atMost(side, n - j);
+      int64_t wholeRows = rows / lanes * lanes;
+      int64_t wholeColumns = columns / lanes * lanes;
+      for (int64_t c = 0; c < wholeColumns; c += lanes)
+        for (int64_t r = 0; r < wholeRows; r += lanes)
+          turnSquare<T>(source + r * fromStride + c, fromStride, T(1),
+                        target + c * toStride + r, toStride);
+      for (int64_t c = 0; c < columns; ++c)
+        for (int64_t r = c < wholeColumns ? wholeRows : 0; r < rows; ++r)
+          target[c * toStride + r] = source[r * fromStride + c];
+    }
 }
 
 /// For some neighbouring columns of a: y += sum of x[j] a[:, j], or

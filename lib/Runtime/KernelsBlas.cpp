@@ -176,6 +176,10 @@ template <typename T> int largest(int64_t n, const T *x, int64_t step) {
 
 //===-- matrices and vectors ----------------------------------------------===//
 
+template <typename T> T *makeMatrix(int64_t m, int64_t n) {
+  return static_cast<T *>(evox_rt_alloc(context, m * n * int64_t(sizeof(T))));
+}
+
 template <typename T>
 void gemv(bool transposed, int64_t m, int64_t n, T alpha, const T *a,
           int64_t lda, const T *x, int64_t xStep, T beta, T *y, int64_t yStep) {
@@ -197,7 +201,121 @@ void gemv(bool transposed, int64_t m, int64_t n, T alpha, const T *a,
   to.done();
 }
 
-// Only one triangle of a is read: each column of it serves as a row as well.
+/// y[4] += alpha a x, where one triangle of a[4][4] is read.
+template <typename T>
+void addSquare(bool upper, T alpha, const T *a, int64_t lda, const T *x, T *y) {
+  typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+  Four c[4], r[4], sum;
+  for (int j = 0; j < 4; ++j)
+    std::memcpy(&c[j], a + j * lda, sizeof(Four));
+  Four p = __builtin_shufflevector(c[0], c[1], 0, 4, 1, 5);
+  Four q = __builtin_shufflevector(c[0], c[1], 2, 6, 3, 7);
+  Four s = __builtin_shufflevector(c[2], c[3], 0, 4, 1, 5);
+  Four t = __builtin_shufflevector(c[2], c[3], 2, 6, 3, 7);
+  r[0] = __builtin_shufflevector(p, s, 0, 1, 4, 5);
+  r[1] = __builtin_shufflevector(p, s, 2, 3, 6, 7);
+  r[2] = __builtin_shufflevector(q, t, 0, 1, 4, 5);
+  r[3] = __builtin_shufflevector(q, t, 2, 3, 6, 7);
+  // Column j: of the stored triangle as it is, else row j.
+  Four *below = upper ? r : c, *above = upper ? c : r;
+  std::memcpy(&sum, y, sizeof(Four));
+  sum += alpha * x[0] * below[0];
+  sum += alpha * x[1] *
+         __builtin_shufflevector(above[1], below[1], 0, 5, 6, 7);
+  sum += alpha * x[2] *
+         __builtin_shufflevector(above[2], below[2], 0, 1, 6, 7);
+  sum += alpha * x[3] *
+         __builtin_shufflevector(above[3], below[3], 0, 1, 2, 7);
+  std::memcpy(y, &sum, sizeof(Four));
+}
+
+/// y += what the columns from `from` to `to` of the stored triangle, which are
+/// rows as well, add to alpha a x.
+template <typename T>
+void addSymmetric(const Loops<T> &loops, bool upper, int64_t n, T alpha,
+                  const T *a, int64_t lda, const T *x, T *y, int64_t from,
+                  int64_t to) {
+  for (int64_t j = from; j < to; j += 4) {
+    int64_t some = atMost(4, n - j);
+    // The square on the diagonal, then what is above or below it.
+    if (some == 4)
+      addSquare(upper, alpha, a + j + j * lda, lda, x + j, y + j);
+    else
+      for (int64_t c = 0; c < some; ++c)
+        for (int64_t r = 0; r < some; ++r) {
+          bool stored = upper ? r <= c : r >= c;
+          y[j + r] += alpha * x[j + c] *
+                      (stored ? a[j + r + (j + c) * lda]
+                              : a[j + c + (j + r) * lda]);
+        }
+    int64_t first = upper ? 0 : j + some, rows = upper ? j : n - first;
+    T factors[4], dots[4];
+    for (int64_t c = 0; c < some; ++c)
+      factors[c] = alpha * x[j + c];
+    const T *block = a + first + j * lda;
+    if (some == 4)
+      loops.both4(rows, block, lda, factors, y + first, x + first, dots);
+    else
+      for (int64_t c = 0; c < some; ++c)
+        loops.both1(rows, block + c * lda, lda, factors + c, y + first,
+                    x + first, dots + c);
+    for (int64_t c = 0; c < some; ++c)
+      y[j + c] += alpha * dots[c];
+  }
+}
+
+/// The lower triangle in shares of columns that are as large as each other,
+/// each with a sum of its own: as many at any number of threads.
+template <typename T> struct SymmetricShares {
+  static constexpr int most = 4;
+  const Loops<T> &loops;
+  int64_t n, lda;
+  T alpha;
+  const T *a, *x;
+  T *y, *sums; // of the shares but the first
+  int64_t starts[most + 1];
+
+  T *sumOf(int64_t share) { return share ? sums + (share - 1) * n : y; }
+  static void run(void *arg, int64_t share) {
+    SymmetricShares &job = *static_cast<SymmetricShares *>(arg);
+    int64_t from = job.starts[share];
+    T *sum = job.sumOf(share);
+    if (share)
+      std::memset(sum + from, 0, size_t(job.n - from) * sizeof(T));
+    addSymmetric<T>(job.loops, false, job.n, job.alpha, job.a, job.lda, job.x,
+                    sum, from, job.starts[share + 1]);
+  }
+};
+
+} // namespace
+
+template <typename T>
+void evox::rt::addSymmetricProduct(int64_t n, T alpha, const T *a, int64_t lda,
+                                   const T *x, T *y) {
+  Loops<T> loops(processor());
+  if (n < 192)
+    return addSymmetric<T>(loops, false, n, alpha, a, lda, x, y, 0, n);
+  constexpr int most = SymmetricShares<T>::most;
+  SymmetricShares<T> job{loops, n, lda, alpha, a, x, y,
+                         makeMatrix<T>(n, most - 1), {}};
+  for (int share = 0; share <= most; ++share) {
+    double rest = std::sqrt(double(most - share) / most);
+    job.starts[share] =
+        share < most ? int64_t(double(n) * (1 - rest)) / 4 * 4 : n;
+  }
+  evox_rt_parallel(context, SymmetricShares<T>::run, &job, most);
+  for (int share = 1; share < most; ++share)
+    for (int64_t i = job.starts[share]; i < n; ++i)
+      y[i] += job.sums[(share - 1) * n + i];
+  evox_rt_free(context, job.sums);
+}
+template void evox::rt::addSymmetricProduct(int64_t, float, const float *,
+                                            int64_t, const float *, float *);
+template void evox::rt::addSymmetricProduct(int64_t, double, const double *,
+                                            int64_t, const double *, double *);
+
+namespace {
+
 template <typename T>
 void symv(bool upper, int64_t n, T alpha, const T *a, int64_t lda, const T *x,
           int64_t xStep, T beta, T *y, int64_t yStep) {
@@ -208,32 +326,11 @@ void symv(bool upper, int64_t n, T alpha, const T *a, int64_t lda, const T *x,
     scale(n, beta, to.data, 1);
   if (alpha != 0) {
     Contiguous<const T> from(x, n, xStep);
-    Loops<T> loops(processor());
-    for (int64_t j = 0; j < n; j += 4) {
-      int64_t some = atMost(4, n - j);
-      // The square on the diagonal, then what is above or below it.
-      for (int64_t c = 0; c < some; ++c)
-        for (int64_t r = 0; r < some; ++r) {
-          bool stored = upper ? r <= c : r >= c;
-          T value =
-              stored ? a[j + r + (j + c) * lda] : a[j + c + (j + r) * lda];
-          to.data[j + r] += alpha * from.data[j + c] * value;
-        }
-      int64_t first = upper ? 0 : j + some, rows = upper ? j : n - first;
-      T factors[4], dots[4];
-      for (int64_t c = 0; c < some; ++c)
-        factors[c] = alpha * from.data[j + c];
-      const T *block = a + first + j * lda;
-      if (some == 4)
-        loops.both4(rows, block, lda, factors, to.data + first,
-                    from.data + first, dots);
-      else
-        for (int64_t c = 0; c < some; ++c)
-          loops.both1(rows, block + c * lda, lda, factors + c, to.data + first,
-                      from.data + first, dots + c);
-      for (int64_t c = 0; c < some; ++c)
-        to.data[j + c] += alpha * dots[c];
-    }
+    if (upper)
+      addSymmetric<T>(Loops<T>(processor()), true, n, alpha, a, lda, from.data,
+                      to.data, 0, n);
+    else
+      addSymmetricProduct<T>(n, alpha, a, lda, from.data, to.data);
     from.done();
   }
   to.done();
@@ -314,10 +411,6 @@ void trmv(const Triangle<T> &a, int64_t n, T *x, int64_t step) {
 
 //===-- matrices ----------------------------------------------------------===//
 
-template <typename T> T *makeMatrix(int64_t m, int64_t n) {
-  return static_cast<T *>(evox_rt_alloc(context, m * n * int64_t(sizeof(T))));
-}
-
 template <typename T>
 void gemm(bool aTransposed, bool bTransposed, int64_t m, int64_t n, int64_t k,
           T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta,
@@ -333,29 +426,50 @@ void gemm(bool aTransposed, bool bTransposed, int64_t m, int64_t n, int64_t k,
 }
 
 /// One triangle of c is scaled, then each `add(i, j, m, n, to)` adds a block of
-/// the full matrix to a matrix by columns.
-template <typename T, typename F>
-void updateTriangle(bool upper, int64_t n, T beta, T *c, int64_t ldc, F add) {
-  constexpr int64_t most = 96;
-  if (n <= 0)
-    return;
-  if (beta != 1)
-    for (int64_t j = 0; j < n; ++j)
-      scale(upper ? j + 1 : n - j, beta, c + (upper ? 0 : j) + j * ldc, 1);
-  int64_t side = atMost(n, most);
-  T *square = makeMatrix<T>(side, side);
-  for (int64_t j = 0; j < n; j += most) {
+/// the full matrix to a matrix by columns. A task does some columns.
+template <typename T, typename F> struct TriangleUpdate {
+  static constexpr int64_t most = 96;
+  evox_ctx *ctx;
+  bool upper;
+  int64_t n, ldc;
+  T beta, *c;
+  const F &add;
+
+  static void run(void *arg, int64_t task) {
+    const TriangleUpdate &job = *static_cast<TriangleUpdate *>(arg);
+    // The largest ones first.
+    int64_t last = (job.n - 1) / most;
+    job.update((job.upper ? last - task : task) * most);
+  }
+  void update(int64_t j) const {
     int64_t some = atMost(most, n - j);
-    std::memset(square, 0, size_t(side * some) * sizeof(T));
-    add(j, j, some, some, Strided<T>{square, 1, side});
+    if (beta != 1)
+      for (int64_t k = j; k < j + some; ++k)
+        scale(upper ? k + 1 : n - k, beta, c + (upper ? 0 : k) + k * ldc, 1);
+    T *square = static_cast<T *>(
+        evox_rt_alloc(ctx, some * some * int64_t(sizeof(T))));
+    std::memset(square, 0, size_t(some * some) * sizeof(T));
+    add(j, j, some, some, Strided<T>{square, 1, some});
     for (int64_t k = 0; k < some; ++k)
       for (int64_t i = upper ? 0 : k, to = upper ? k + 1 : some; i < to; ++i)
-        c[j + i + (j + k) * ldc] += square[i + k * side];
+        c[j + i + (j + k) * ldc] += square[i + k * some];
+    evox_rt_free(ctx, square);
     int64_t first = upper ? 0 : j + some, rows = upper ? j : n - first;
     if (rows)
       add(first, j, rows, some, Strided<T>{c + first + j * ldc, 1, ldc});
   }
-  evox_rt_free(context, square);
+};
+template <typename T, typename F>
+void updateTriangle(bool upper, int64_t n, int64_t depth, T beta, T *c,
+                    int64_t ldc, const F &add) {
+  if (n <= 0)
+    return;
+  TriangleUpdate<T, F> job{context, upper, n, ldc, beta, c, add};
+  int64_t tasks = (n - 1) / job.most + 1;
+  if (tasks > 1 && n * n * depth >= 2'000'000)
+    return evox_rt_parallel(context, job.run, &job, tasks);
+  for (int64_t i = 0; i < tasks; ++i)
+    job.run(&job, i);
 }
 
 template <typename T>
@@ -364,11 +478,12 @@ void syrk(bool upper, bool transposed, int64_t n, int64_t k, T alpha,
   Strided<const T> left{a, 1, lda};
   if (transposed)
     left = left.transposed();
+  evox_ctx *ctx = context;
   updateTriangle(
-      upper, n, beta, c, ldc,
+      upper, n, k, beta, c, ldc,
       [&](int64_t i, int64_t j, int64_t rows, int64_t columns, Strided<T> to) {
-        addProduct<T>(context, alpha, left.at(i, 0), left.at(j, 0).transposed(),
-                      to, rows, k, columns);
+        addProduct<T>(ctx, alpha, left.at(i, 0), left.at(j, 0).transposed(), to,
+                      rows, k, columns);
       });
 }
 
@@ -381,15 +496,31 @@ void syr2k(bool upper, bool transposed, int64_t n, int64_t k, T alpha,
     x = x.transposed();
     y = y.transposed();
   }
+  evox_ctx *ctx = context;
   updateTriangle(
-      upper, n, beta, c, ldc,
+      upper, n, 2 * k, beta, c, ldc,
       [&](int64_t i, int64_t j, int64_t rows, int64_t columns, Strided<T> to) {
-        addProduct<T>(context, alpha, x.at(i, 0), y.at(j, 0).transposed(), to,
-                      rows, k, columns);
-        addProduct<T>(context, alpha, y.at(i, 0), x.at(j, 0).transposed(), to,
-                      rows, k, columns);
+        addProduct<T>(ctx, alpha, x.at(i, 0), y.at(j, 0).transposed(), to, rows,
+                      k, columns);
+        addProduct<T>(ctx, alpha, y.at(i, 0), x.at(j, 0).transposed(), to, rows,
+                      k, columns);
       });
 }
+
+} // namespace
+
+template <typename T>
+void evox::rt::subtractOuter(int64_t n, int64_t k, const T *x, int64_t ldx,
+                             const T *y, int64_t ldy, T *c, int64_t ldc) {
+  syr2k<T>(false, false, n, k, T(-1), x, ldx, y, ldy, T(1), c, ldc);
+}
+template void evox::rt::subtractOuter(int64_t, int64_t, const float *, int64_t,
+                                      const float *, int64_t, float *, int64_t);
+template void evox::rt::subtractOuter(int64_t, int64_t, const double *, int64_t,
+                                      const double *, int64_t, double *,
+                                      int64_t);
+
+namespace {
 
 /// b[n][columns] = alpha a b. A product with zeros in place of the other
 /// triangle: the triangles of LAPACK's reflectors are narrow.

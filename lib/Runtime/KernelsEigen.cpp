@@ -476,7 +476,7 @@ int failure(int start, int size, int n) {
 
 template <typename T>
 int divideAndConquer(evox_ctx *ctx, int n, T *d, T *e, T *q, int ldq, T *work) {
-  constexpr int most = 25; // of a piece, as in LAPACK
+  constexpr int most = 16; // rows of a piece, which QL takes
   int *numbers = make<int>(ctx, 7 * int64_t(n));
   Pieces<T> p{ctx,     n,           ldq,         d, e, q, work, numbers,
               numbers + n, numbers + 2 * n, numbers + 6 * n};

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Blas.h"
+#include "BlasLoops.h"
 #include "Runtime.h"
 
 #include <cstring>
@@ -28,8 +29,13 @@ using namespace evox::rt;
 extern "C" {
 #define EVOX_LAPACK(T, p)                                                      \
   void p##potrf_(const char *, const int *, T *, const int *, int *, size_t);  \
-  void p##syevd_(const char *, const char *, const int *, T *, const int *,    \
-                 T *, T *, const int *, int *, const int *, int *, size_t,     \
+  void p##sytrd_(const char *, const int *, T *, const int *, T *, T *, T *,   \
+                 T *, const int *, int *, size_t);                             \
+  void p##stedc_(const char *, const int *, T *, T *, T *, const int *, T *,   \
+                 const int *, int *, const int *, int *, size_t);              \
+  void p##ormtr_(const char *, const char *, const char *, const int *,        \
+                 const int *, const T *, const int *, const T *, T *,          \
+                 const int *, T *, const int *, int *, size_t, size_t,         \
                  size_t);                                                      \
   void p##geqrf_(const int *, const int *, T *, const int *, T *, T *,         \
                  const int *, int *);                                          \
@@ -62,7 +68,9 @@ namespace {
       d##name##_(args...);                                                     \
   }
 EVOX_PICK(potrf)
-EVOX_PICK(syevd)
+EVOX_PICK(sytrd)
+EVOX_PICK(stedc)
+EVOX_PICK(ormtr)
 EVOX_PICK(geqrf)
 EVOX_PICK(orgqr)
 EVOX_PICK(gesdd)
@@ -125,22 +133,26 @@ struct Matrix {
   template <typename T> T &at(int64_t i, int64_t j) const {
     return reinterpret_cast<T *>(data)[i * rowStride + j * columnStride];
   }
-  /// Calls f(i, j) for each element, by squares that caches hold: the matrix
-  /// may lie by rows, LAPACK's lies by columns.
-  template <typename F> void forEach(F f) const {
-    constexpr int64_t side = 16;
-    for (int64_t first = 0; first < rows; first += side)
-      for (int64_t column = 0; column < columns; column += side)
-        for (int64_t j = column; j < least(int(column + side), columns); ++j)
-          for (int64_t i = first; i < least(int(first + side), rows); ++i)
-            f(i, j);
-  }
   /// To memory by columns, of `ld` rows.
   template <typename T> void load(T *to, int64_t ld) const {
-    forEach([&](int64_t i, int64_t j) { to[i + j * ld] = at<T>(i, j); });
+    const T *from = reinterpret_cast<const T *>(data);
+    if (columnStride == 1)
+      return turn<T>(rows, columns, from, rowStride, to, ld);
+    for (int64_t j = 0; j < columns; ++j)
+      if (rowStride == 1)
+        std::memcpy(to + j * ld, from + j * columnStride,
+                    size_t(rows) * sizeof(T));
+      else
+        for (int64_t i = 0; i < rows; ++i)
+          to[i + j * ld] = at<T>(i, j);
   }
   template <typename T> void store(const T *from, int64_t ld) const {
-    forEach([&](int64_t i, int64_t j) { at<T>(i, j) = from[i + j * ld]; });
+    T *to = reinterpret_cast<T *>(data);
+    if (columnStride == 1)
+      return turn<T>(columns, rows, from, ld, to, rowStride);
+    for (int64_t j = 0; j < columns; ++j)
+      for (int64_t i = 0; i < rows; ++i)
+        at<T>(i, j) = from[i + j * ld];
   }
   template <typename T> void fill(T value, T diagonal) const {
     for (int64_t i = 0; i < rows; ++i)
@@ -233,6 +245,81 @@ extern "C" void evox_k_cholesky(evox_ctx *ctx, const evox_view *in,
   });
 }
 
+namespace {
+
+/// The greatest magnitude in a triangle, NaN where there is one.
+template <typename T>
+T largestOf(const char *half, int n, const T *a, int64_t ld) {
+  T largest = 0;
+  bool isNan = false;
+  for (int64_t j = 0; j < n; ++j) {
+    int64_t first = *half == 'U' ? 0 : j, last = *half == 'U' ? j + 1 : n;
+    for (int64_t i = first; i < last; ++i) {
+      T size = __builtin_fabs(a[i + j * ld]);
+      largest = size > largest ? size : largest;
+      isNan |= size != size;
+    }
+  }
+  return isNan ? std::numeric_limits<T>::quiet_NaN() : largest;
+}
+
+/// LAPACK's syevd: eigenvalues of a symmetric matrix, of which it reads half,
+/// and to `z` its vectors. The matrix is scaled where squares would overflow.
+template <typename T>
+int eigenvectors(Scratch &scratch, const char *half, int n, T *a, int ld,
+                 T *values, T *z) {
+  int rc = 0, query = -1, isize = 0;
+  constexpr size_t one = 1;
+  if (n == 1) {
+    values[0] = a[0];
+    z[0] = 1;
+    return 0;
+  }
+  using Limits = std::numeric_limits<T>;
+  T least = __builtin_sqrt(Limits::min() / Limits::epsilon());
+  T largest = largestOf(half, n, a, ld), scale = 1;
+  if (largest > 0 && largest < least)
+    scale = least / largest;
+  else if (largest > 1 / least)
+    scale = 1 / least / largest;
+  if (scale != 1)
+    for (int64_t i = 0; i < int64_t(ld) * n; ++i)
+      a[i] *= scale;
+  T *e = scratch.make<T>(n), *tau = scratch.make<T>(n);
+  T sizes[2] = {};
+  sytrd<T>(half, &n, a, &ld, values, e, tau, sizes, &query, &rc, one);
+  ormtr<T>("L", half, "N", &n, &n, a, &ld, tau, z, &n, sizes + 1, &query, &rc,
+           one, one, one);
+  stedc<T>("I", &n, values, e, z, &n, &sizes[0], &query, &isize, &query, &rc,
+           one);
+  // stedc wants 1 + 4 n + n^2, the others blocks of columns.
+  int64_t need = 1 + 4 * int64_t(n) + int64_t(n) * n;
+  int64_t blocks = 128 * int64_t(n) + 8192;
+  int64_t most = need > blocks ? need : blocks;
+  int lwork = most < INT32_MAX ? int(most) : INT32_MAX;
+  T *work = scratch.make<T>(lwork);
+  int *iwork = scratch.make<int>(isize);
+  if (*half == 'L')
+    tridiagonalize<T>(n, a, ld, values, e, tau);
+  else
+    sytrd<T>(half, &n, a, &ld, values, e, tau, work, &lwork, &rc, one);
+  stedc<T>("I", &n, values, e, z, &n, work, &lwork, iwork, &isize, &rc, one);
+  if (rc == 0) {
+    int done = 0;
+    if (*half == 'L')
+      applyReflectors<T>(n - 1, n, n - 1, a + 1, ld, tau, z + 1, n);
+    else
+      ormtr<T>("L", half, "N", &n, &n, a, &ld, tau, z, &n, work, &lwork, &done,
+               one, one, one);
+  }
+  if (scale != 1)
+    for (int i = 0; i < (rc ? rc - 1 : n) && i < n; ++i)
+      values[i] /= scale;
+  return rc;
+}
+
+} // namespace
+
 extern "C" void evox_k_eigh(evox_ctx *ctx, const evox_view *in,
                             const evox_view *w, const evox_view *v,
                             const evox_view *info, int64_t upper) {
@@ -243,22 +330,11 @@ extern "C" void evox_k_eigh(evox_ctx *ctx, const evox_view *in,
     int n = a.rows, ld = atLeast1(n), rc = 0;
     if (n) {
       T *data = scratch.make<T>(int64_t(ld) * n);
-      T *values = rowOf<T>(*w, index, n);
+      T *z = scratch.make<T>(int64_t(n) * n);
       a.load(data, ld);
-      const char *half = upper ? "U" : "L";
-      T size = 0;
-      int isize = 0, query = -1;
-      syevd<T>("V", half, &n, data, &ld, values, &size, &query, &isize, &query,
-               &rc, size_t(1), size_t(1));
-      // What LAPACK's manual asks for; the query can round it down in float.
-      int64_t need = 1 + 6 * int64_t(n) + 2 * int64_t(n) * n;
-      int64_t wanted = int64_t(size) > need ? int64_t(size) : need;
-      int lwork = wanted < INT32_MAX ? int(wanted) : INT32_MAX;
-      T *work = scratch.make<T>(lwork);
-      int *iwork = scratch.make<int>(isize);
-      syevd<T>("V", half, &n, data, &ld, values, work, &lwork, iwork, &isize,
-               &rc, size_t(1), size_t(1));
-      vectors.store(data, ld);
+      rc = eigenvectors<T>(scratch, upper ? "U" : "L", n, data, ld,
+                           rowOf<T>(*w, index, n), z);
+      vectors.store(z, n);
     }
     setInfo(info, index, rc);
     scratch.release();

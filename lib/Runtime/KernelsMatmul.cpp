@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlasLoops.h"
 #include "Isa.h"
 #include "Matmul.h"
 
@@ -27,8 +28,10 @@ namespace {
 // Of k and of the columns, what is packed at once: a panel of B for the
 // nearest cache, all of them for the next one.
 constexpr int64_t kDepth = 256, kColumns = 1536, kMostRows = 96;
+// Of so many bytes of columns it is known which rows of B have no zeros only:
+// a diagonal matrix is nearly all zeros. The same for any processor.
+constexpr int64_t kGroupBytes = 128, kMostGroups = kColumns * 8 / kGroupBytes;
 
-int64_t atMost(int64_t n, int64_t most) { return n < most ? n : most; }
 int64_t roundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 /// c[Rows][Vectors of Bytes] += a b, for panels a[k][Width], b[k][columns], of
@@ -127,57 +130,46 @@ template <typename T> struct Product {
   Strided<T> c;
   int64_t rows, depth, columns, rowsPerTask;
   T alpha;
+  // What is packed: of b, in groups of columns; task i does some groups.
+  Strided<const T> from;
+  int64_t groupsPerTask;
+  int32_t begin[kMostGroups], end[kMostGroups]; // rows with more than zeros
 
   static void run(void *arg, int64_t task) {
     static_cast<Product *>(arg)->multiplyRows(task);
   }
+  static void pack(void *arg, int64_t task) {
+    static_cast<Product *>(arg)->packGroups(task);
+  }
   void multiplyRows(int64_t task);
+  void packGroups(int64_t task);
+  void findZeros(int64_t group);
+  int64_t groups() const {
+    constexpr int64_t width = kGroupBytes / int64_t(sizeof(T));
+    return (columns + width - 1) / width;
+  }
 };
 
 /// to[k][width] = alpha from[r][k], for the first `some` of the r; the others'
-/// are zeros. Squares of 16 bytes a side are turned in registers.
+/// are zeros. Of each row a cache line at a time.
 template <typename T>
 void packAcross(const T *from, int64_t stride, T alpha, int64_t some,
                 int64_t depth, int64_t width, T *to) {
-  constexpr int lanes = 16 / int(sizeof(T));
-  typedef T Vector __attribute__((vector_size(16)));
-  int64_t whole = some / lanes * lanes, k = 0;
-  for (; k + lanes <= depth; k += lanes, to += lanes * width) {
-    for (int64_t r = 0; r < whole; r += lanes) {
-      Vector x[lanes];
-      for (int i = 0; i < lanes; ++i)
-        std::memcpy(&x[i], from + (r + i) * stride + k, 16);
-      if constexpr (lanes == 4) {
-        Vector a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
-        Vector b = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
-        Vector c = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
-        Vector d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
-        x[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
-        x[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
-        x[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
-        x[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
-      } else {
-        Vector a = __builtin_shufflevector(x[0], x[1], 0, 2);
-        x[1] = __builtin_shufflevector(x[0], x[1], 1, 3);
-        x[0] = a;
-      }
-      for (int i = 0; i < lanes; ++i) {
-        x[i] *= alpha;
-        std::memcpy(to + i * width + r, &x[i], 16);
-      }
-    }
-    for (int i = 0; i < lanes; ++i) {
-      for (int64_t r = whole; r < some; ++r)
-        to[i * width + r] = alpha * from[r * stride + k + i];
+  constexpr int64_t lanes = 16 / int(sizeof(T)), line = 4 * lanes;
+  int64_t whole = some / lanes * lanes;
+  for (int64_t first = 0; first < depth; first += line, to += line * width) {
+    int64_t end = atMost(line, depth - first), squares = end / lanes * lanes;
+    const T *column = from + first;
+    for (int64_t r = 0; r < whole; r += lanes)
+      for (int64_t k = 0; k < squares; k += lanes)
+        turnSquare<T>(column + r * stride + k, stride, alpha,
+                      to + k * width + r, width);
+    for (int64_t k = 0; k < end; ++k) {
+      for (int64_t r = k < squares ? whole : 0; r < some; ++r)
+        to[k * width + r] = alpha * column[r * stride + k];
       for (int64_t r = some; r < width; ++r)
-        to[i * width + r] = 0;
+        to[k * width + r] = 0;
     }
-  }
-  for (; k < depth; ++k, to += width) {
-    for (int64_t r = 0; r < some; ++r)
-      to[r] = alpha * from[r * stride + k];
-    for (int64_t r = some; r < width; ++r)
-      to[r] = 0;
   }
 }
 
@@ -225,11 +217,56 @@ void packRows(Strided<const T> a, T alpha, int64_t rows, int64_t depth,
 }
 
 template <typename T>
-void packColumns(Strided<const T> b, int64_t depth, int64_t columns,
-                 int64_t tileColumns, T *to) {
-  for (int64_t j = 0; j < columns; j += tileColumns)
-    packPanel(b.at(0, j).transposed(), T(1), atMost(tileColumns, columns - j),
-              depth, tileColumns, to + j * depth);
+bool isZero(const T *values, int64_t n) {
+  bool zero = true;
+  for (int64_t i = 0; i < n; ++i)
+    zero &= values[i] == 0;
+  return zero;
+}
+
+/// Where the group's rows begin and end that are not all zeros. In a matrix
+/// that has few zeros this looks at two rows.
+template <typename T> void Product<T>::findZeros(int64_t group) {
+  constexpr int64_t width = kGroupBytes / int64_t(sizeof(T));
+  int64_t nr = tile.columns, first = group * width;
+  int64_t last = atMost(first + width, roundUp(columns, nr));
+  auto isZeroRow = [&](int64_t k) {
+    for (int64_t j = first; j < last; j += nr)
+      if (!isZero(b + j * depth + k * nr, nr))
+        return false;
+    return true;
+  };
+  int64_t from = 0, to = depth;
+  while (from < to && isZeroRow(from))
+    ++from;
+  while (from < to && isZeroRow(to - 1))
+    --to;
+  begin[group] = int32_t(from);
+  end[group] = int32_t(to);
+}
+
+template <typename T> void Product<T>::packGroups(int64_t task) {
+  constexpr int64_t width = kGroupBytes / int64_t(sizeof(T));
+  int64_t nr = tile.columns, first = task * groupsPerTask;
+  int64_t last = atMost(first + groupsPerTask, groups());
+  for (int64_t j = first * width; j < atMost(last * width, columns); j += nr)
+    packPanel(from.at(0, j).transposed(), T(1), atMost(nr, columns - j), depth,
+              nr, b + j * depth);
+  for (int64_t group = first; group < last; ++group)
+    findZeros(group);
+}
+
+/// Times zero, these are zeros.
+template <typename T> bool allFinite(Strided<const T> a, int64_t m, int64_t n) {
+  if (a.column != 1) {
+    a = a.transposed();
+    std::swap(m, n);
+  }
+  bool finite = true;
+  for (int64_t i = 0; i < m && finite; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      finite &= a(i, j) - a(i, j) == 0;
+  return finite;
 }
 
 template <typename T> void Product<T>::multiplyRows(int64_t task) {
@@ -240,20 +277,25 @@ template <typename T> void Product<T>::multiplyRows(int64_t task) {
   packRows(a.at(first, 0), alpha, some, depth, mr, panel);
   alignas(64) T edge[kMostTileRows * kMostTileBytes / sizeof(T)];
   for (int64_t j = 0; j < columns; j += nr) {
+    int64_t group = j * int64_t(sizeof(T)) / kGroupBytes;
+    int64_t skipped = begin[group], left = end[group] - skipped;
+    if (!left)
+      continue;
     for (int64_t i = 0; i < some; i += mr) {
-      const T *pa = panel + i * depth, *pb = b + j * depth;
+      const T *pa = panel + i * depth + skipped * mr;
+      const T *pb = b + j * depth + skipped * nr;
       int64_t m = atMost(mr, some - i), n = atMost(nr, columns - j);
       T *to = &c(first + i, j);
       bool few = m <= tile.fewRows, narrow = n <= nr / 2;
       auto multiplyTile = tile.multiply[few][narrow];
       if (m == (few ? tile.fewRows : mr) && n == (narrow ? nr / 2 : nr)) {
-        multiplyTile(depth, pa, pb, to, c.row);
+        multiplyTile(left, pa, pb, to, c.row);
         continue;
       }
       std::memset(edge, 0, size_t((few ? tile.fewRows : mr) * nr) * sizeof(T));
       for (int64_t r = 0; r < m; ++r)
         std::memcpy(edge + r * nr, to + r * c.row, size_t(n) * sizeof(T));
-      multiplyTile(depth, pa, pb, edge, nr);
+      multiplyTile(left, pa, pb, edge, nr);
       for (int64_t r = 0; r < m; ++r)
         std::memcpy(to + r * c.row, edge + r * nr, size_t(n) * sizeof(T));
     }
@@ -280,38 +322,96 @@ EVOX_VARIANTS(addRowFloat, (const float *b, float *c, int64_t n, float x),
 EVOX_VARIANTS(addRowDouble, (const double *b, double *c, int64_t n, double x),
               (b, c, n, x))
 
+/// to[i * step] += alpha a[i][n] . b, for some rows of a, each with 64 sums.
+template <typename T, int Rows>
+EVOX_INLINE void dotSome(const T *a, int64_t stride, const T *b, int64_t n,
+                         T alpha, T *to, int64_t step) {
+  constexpr int lanes = kLanes<T>, count = 64 / lanes;
+  using V = Vector<T>;
+  V sums[Rows][count] = {};
+  int64_t j = 0;
+  for (; j + 64 <= n; j += 64)
+#pragma clang loop unroll(full)
+    for (int c = 0; c < count; ++c) {
+      V y;
+      load<T>(y, b + j + c * lanes);
+#pragma clang loop unroll(full)
+      for (int i = 0; i < Rows; ++i) {
+        V x;
+        load<T>(x, a + i * stride + j + c * lanes);
+        sums[i][c] = __builtin_elementwise_fma(x, y, sums[i][c]);
+      }
+    }
+  if (j < n)
+#pragma clang loop unroll(full)
+    for (int c = 0; c < count; ++c) {
+      typename MaskOf<T>::Type mask;
+      maskOf<T>(mask, n - j - c * lanes);
+      V y;
+      loadSome<T>(y, b + j + c * lanes, mask);
+#pragma clang loop unroll(full)
+      for (int i = 0; i < Rows; ++i) {
+        V x;
+        loadSome<T>(x, a + i * stride + j + c * lanes, mask);
+        sums[i][c] = __builtin_elementwise_fma(x, y, sums[i][c]);
+      }
+    }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < Rows; ++i) {
+#pragma clang loop unroll(full)
+    for (int half = count / 2; half; half /= 2)
+#pragma clang loop unroll(full)
+      for (int c = 0; c < half; ++c)
+        sums[i][c] += sums[i][c + half];
+    to[i * step] += alpha * sumOf<T>(sums[i][0]);
+  }
+}
 template <typename T>
-EVOX_INLINE void dot(const T *__restrict a, const T *__restrict b, int64_t n,
-                     T alpha, T *__restrict to) {
-  constexpr int lanes = 64;
-  T sums[lanes] = {};
+EVOX_INLINE void dots(const T *a, int64_t stride, int64_t rows, const T *b,
+                      int64_t n, T alpha, T *to, int64_t step) {
+  constexpr int some = sizeof(T) == 4 ? 4 : 2;
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int l = 0; l < lanes; ++l)
-      sums[l] = __builtin_elementwise_fma(a[i + l], b[i + l], sums[l]);
-  for (; i < n; ++i)
-    sums[i % lanes] = __builtin_elementwise_fma(a[i], b[i], sums[i % lanes]);
-  for (int half = lanes / 2; half; half /= 2)
-    for (int l = 0; l < half; ++l)
-      sums[l] += sums[l + half];
-  *to += alpha * sums[0];
+  for (; i + some <= rows; i += some)
+    dotSome<T, some>(a + i * stride, stride, b, n, alpha, to + i * step, step);
+  for (; i < rows; ++i)
+    dotSome<T, 1>(a + i * stride, stride, b, n, alpha, to + i * step, step);
 }
-EVOX_INLINE void dotFloatImpl(const float *a, const float *b, int64_t n,
-                              float alpha, float *to) {
-  dot(a, b, n, alpha, to);
-}
-EVOX_INLINE void dotDoubleImpl(const double *a, const double *b, int64_t n,
-                               double alpha, double *to) {
-  dot(a, b, n, alpha, to);
-}
-EVOX_VARIANTS(dotFloat,
-              (const float *a, const float *b, int64_t n, float alpha,
-               float *to),
-              (a, b, n, alpha, to))
-EVOX_VARIANTS(dotDouble,
-              (const double *a, const double *b, int64_t n, double alpha,
-               double *to),
-              (a, b, n, alpha, to))
+#define EVOX_DOTS(name, T)                                                     \
+  EVOX_INLINE void name##Impl(const T *a, int64_t stride, int64_t rows,        \
+                              const T *b, int64_t n, T alpha, T *to,           \
+                              int64_t step) {                                  \
+    dots(a, stride, rows, b, n, alpha, to, step);                              \
+  }                                                                            \
+  EVOX_VARIANTS(name,                                                          \
+                (const T *a, int64_t stride, int64_t rows, const T *b,         \
+                 int64_t n, T alpha, T *to, int64_t step),                     \
+                (a, stride, rows, b, n, alpha, to, step))
+EVOX_DOTS(dotsFloat, float)
+EVOX_DOTS(dotsDouble, double)
+#undef EVOX_DOTS
+
+/// A matrix by rows, times a vector; a task does some rows.
+template <typename T> struct RowsTimesVector {
+  Isa isa;
+  Strided<const T> a;
+  const T *b;
+  Strided<T> c;
+  int64_t m, k, rowsPerTask;
+  T alpha;
+  static void run(void *arg, int64_t task) {
+    const RowsTimesVector &job = *static_cast<RowsTimesVector *>(arg);
+    int64_t first = task * job.rowsPerTask;
+    int64_t rows = atMost(job.rowsPerTask, job.m - first);
+    const T *a = &job.a(first, 0);
+    T *to = &job.c(first, 0);
+    if constexpr (sizeof(T) == 4)
+      dotsFloat(job.isa)(a, job.a.row, rows, job.b, job.k, job.alpha, to,
+                         job.c.row);
+    else
+      dotsDouble(job.isa)(a, job.a.row, rows, job.b, job.k, job.alpha, to,
+                          job.c.row);
+  }
+};
 
 } // namespace
 
@@ -327,13 +427,13 @@ void evox::rt::addProduct(evox_ctx *ctx, T alpha, Strided<const T> a,
   if (m == 0 || n == 0 || k == 0)
     return;
   if (n == 1 && a.column == 1 && (b.row == 1 || k == 1)) {
-    for (int64_t i = 0; i < m; ++i) {
-      if constexpr (sizeof(T) == 4)
-        dotFloat(isa)(&a(i, 0), b.data, k, alpha, &c(i, 0));
-      else
-        dotDouble(isa)(&a(i, 0), b.data, k, alpha, &c(i, 0));
-    }
-    return;
+    RowsTimesVector<T> job{isa, a, b.data, c, m, k, m, alpha};
+    if (instance->threads < 2 || m * k < 300'000)
+      return RowsTimesVector<T>::run(&job, 0);
+    int64_t share = (m + 2 * instance->threads - 1) / (2 * instance->threads);
+    job.rowsPerTask = roundUp(share, 4);
+    return evox_rt_parallel(ctx, RowsTimesVector<T>::run, &job,
+                            (m + job.rowsPerTask - 1) / job.rowsPerTask);
   }
   if (n == 1 && a.row == 1 && c.row == 1) {
     for (int64_t l = 0; l < k; ++l) {
@@ -370,16 +470,36 @@ void evox::rt::addProduct(evox_ctx *ctx, T alpha, Strided<const T> a,
     job.columns = atMost(width, n - j);
     for (int64_t l = 0; l < k; l += kDepth) {
       job.depth = atMost(kDepth, k - l);
-      packColumns(b.at(l, j), job.depth, job.columns, job.tile.columns, job.b);
+      job.from = b.at(l, j);
       job.a = a.at(0, l);
       job.c = c.at(0, j);
-      int64_t tasks = (m + job.rowsPerTask - 1) / job.rowsPerTask;
       // Waking threads takes some microseconds.
-      if (m * job.columns * job.depth < 2'000'000)
+      bool shared = instance->threads > 1 &&
+                    m * job.columns * job.depth >= 2'000'000;
+      int64_t groups = job.groups();
+      job.groupsPerTask =
+          shared ? (groups + instance->threads - 1) / instance->threads
+                 : groups;
+      if (shared)
+        evox_rt_parallel(ctx, Product<T>::pack, &job,
+                         (groups + job.groupsPerTask - 1) / job.groupsPerTask);
+      else
+        job.packGroups(0);
+      int64_t left = 0;
+      for (int64_t group = 0; group < groups; ++group)
+        left += job.end[group] - job.begin[group];
+      if (left * 4 > groups * job.depth * 3 ||
+          !allFinite(job.a, m, job.depth))
+        for (int64_t group = 0; group < groups; ++group) {
+          job.begin[group] = 0;
+          job.end[group] = int32_t(job.depth);
+        }
+      int64_t tasks = (m + job.rowsPerTask - 1) / job.rowsPerTask;
+      if (shared)
+        evox_rt_parallel(ctx, Product<T>::run, &job, tasks);
+      else
         for (int64_t i = 0; i < tasks; ++i)
           Product<T>::run(&job, i);
-      else
-        evox_rt_parallel(ctx, Product<T>::run, &job, tasks);
     }
   }
   evox_rt_free(ctx, job.b);

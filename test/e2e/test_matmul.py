@@ -16,7 +16,8 @@ import evox_mlir
 # Whole tiles and ragged ones, more than a panel, one row, few, one column.
 SIZES = [(64, 100, 96), (17, 33, 65), (97, 300, 1600), (1, 512, 512),
          (3, 700, 100), (512, 512, 1), (5, 1000, 31), (100, 4, 64),
-         (1, 5000, 1), (200, 257, 130)]
+         (1, 5000, 1), (200, 257, 130),
+         (33, 7, 1), (1030, 65, 1), (1000, 700, 1), (2, 2, 2), (150, 513, 70)]
 
 
 class Products(torch.nn.Module):
@@ -82,6 +83,38 @@ def test_infinities_and_nan_stay_where_they_belong():
     theirs = a @ b
     assert torch.equal(ours.isnan(), theirs.isnan())
     assert torch.equal(ours.nan_to_num(), theirs.nan_to_num())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("n", [40, 513])
+def test_zeros_that_are_left_out(n, dtype):
+    """Unless they meet an infinity or NaN, which they make NaN."""
+    class Product(torch.nn.Module):
+        def forward(self, a, b):
+            return a @ b, b @ a.T
+    generator = torch.Generator().manual_seed(n)
+    a = torch.randn(n + 30, n, dtype=dtype, generator=generator)
+    full = torch.randn(n, n, dtype=dtype, generator=generator)
+    program = evox_mlir.compile(Product(), methods={"forward": (a, full)})
+    band = full.triu(-3).tril(2)
+    corner = full.clone()
+    corner[: n // 2, : n // 3] = 0
+    for b in (full.diag().diag(), band, full.triu(), full.tril(), corner,
+              torch.zeros_like(full), full.diag().diag().flip(0)):
+        check(program, (a, b), [a.double() @ b.double(),
+                                b.double() @ a.double().T])
+    for value in (torch.inf, torch.nan):
+        infinite = a.clone()
+        infinite[3, n - 1] = value
+        for b in (full.diag().diag(), band, torch.zeros_like(full)):
+            ours = torch.as_tensor(program.forward(infinite, b)[0]).clone()
+            theirs = infinite @ b
+            assert torch.equal(ours.isnan(), theirs.isnan())
+            assert ours[3].isnan().any()
+            rest = torch.arange(n + 30) != 3
+            exact = infinite[rest].double() @ b.double()
+            error = (ours[rest].double() - exact).abs().max()
+            assert error <= 1e-5 if dtype == torch.float32 else error <= 1e-13
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
