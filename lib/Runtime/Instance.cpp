@@ -408,7 +408,8 @@ static void finishCall(evox_instance *instance, const evox_entry_desc *entry,
       fail(instance, EVOX_ERROR_PROGRAM,
            "the compiled code left result %d without a value", i);
   for (int32_t i = 0; i < code->n_writes; ++i)
-    keepList(instance, instance->lists[code->writes[i]]);
+    if (List &list = instance->lists[code->writes[i]]; list.dropped)
+      keepList(instance, list);
   if (code->next != instance->phase) {
     checkPhase(instance, code->next);
     instance->phase = code->next;
@@ -433,7 +434,8 @@ extern "C" int32_t evox_rt_next(evox_ctx *ctx) {
   finishCall(instance, frame->entry, code);
   instance->memory.endOneCall();
   frame->done = done;
-  prepareResults(instance, frame->entry->n_results, code->results);
+  if (frame->entry->n_results)
+    prepareResults(instance, frame->entry->n_results, code->results);
   beginCall(instance, code);
   return 1;
 }

@@ -290,9 +290,12 @@ static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
   // What fails there has not written anything yet.
   if (auto once = func->getAttrOfType<FlatSymbolRefAttr>(attr::kOnce)) {
     phase.begins = true;
-    SymbolTable::lookupNearestSymbolFrom(func, once)->walk([&](Operation *op) {
-      program.usesLapack |= usesLapack(op);
-    });
+    Operation *callee = SymbolTable::lookupNearestSymbolFrom(func, once);
+    if (!callee)
+      return func.emitOpError() << "names " << once << " as its '"
+                                << attr::kOnce << "', which is not there";
+    callee->walk(
+        [&](Operation *op) { program.usesLapack |= usesLapack(op); });
   }
   return failure(walk.wasInterrupted());
 }

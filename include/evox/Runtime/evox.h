@@ -112,8 +112,9 @@ typedef struct evox_api {
   evox_status (*call)(evox_instance *, const char *entry,
                       const evox_tensor *args, int32_t n_args,
                       evox_tensor *results, int32_t n_results);
-  /* Calls an entry point without arguments n times, inside compiled code. A
-   * failure leaves the state as it was before the call that failed. */
+  /* Calls an entry point without arguments n times, inside compiled code: what
+   * depends on nothing that it writes is computed once. A failure leaves the
+   * state as it was before the call that failed. */
   evox_status (*run)(evox_instance *, const char *entry, int64_t n);
 
   /* --- state ------------------------------------------------------------ */

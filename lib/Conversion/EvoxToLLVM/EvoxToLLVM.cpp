@@ -417,16 +417,31 @@ void ConvertEvoxToLLVMPass::runOnOperation() {
       continue;
     auto func = module.lookupSymbol<func::FuncOp>(entry.once);
     if (!func) {
-      emitError(module.getLoc()) << "entry point '" << entry.symbol
-                                 << "' needs a function '" << entry.once
-                                 << "', by '" << attr::kOnce
-                                 << "', which is not there";
+      module.lookupSymbol(entry.symbol)->emitOpError()
+          << "names '" << entry.once << "' as its '" << attr::kOnce
+          << "', which is not there";
       return signalPassFailure();
     }
     FailureOr<EntryShape> shape = takeShape(func);
     if (failed(shape))
       return signalPassFailure();
     onces[entry.once] = std::move(*shape);
+  }
+  for (const EntryShape &entry : entries) {
+    auto once = onces.find(entry.once);
+    for (const EntryShape::Item &item : entry.args) {
+      if (item.kind != EntryShape::Item::Invariant)
+        continue;
+      if (once != onces.end() &&
+          static_cast<size_t>(item.index) < once->second.results.size() &&
+          once->second.results[item.index].type == item.type)
+        continue;
+      module.lookupSymbol(entry.symbol)->emitOpError()
+          << "takes a " << item.type
+          << " as '" << attr::kInvariant << "' " << item.index
+          << ", which its '" << attr::kOnce << "' does not return";
+      return signalPassFailure();
+    }
   }
   SmallVector<EntryShape> tasks;
   for (auto func : module.getOps<func::FuncOp>()) {

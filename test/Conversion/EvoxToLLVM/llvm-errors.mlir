@@ -11,3 +11,20 @@ func.func @step(%n: i64 {evox.arg = 0 : i32}) attributes {evox.entry = {}} {
 func.func @step(%x: memref<4xf32>) attributes {evox.entry = {}} {
   return
 }
+
+// -----
+
+// expected-error @+1 {{names 'absent' as its 'evox.once', which is not there}}
+func.func @step() attributes {evox.entry = {}, evox.once = @absent} {
+  return
+}
+
+// -----
+
+func.func private @once(%x: memref<4xf32> {evox.slot = 0 : i32}) -> (memref<4xf32> {evox.invariant = 0 : i32}) {
+  return %x : memref<4xf32>
+}
+// expected-error @+1 {{takes a 'memref<4xf32>' as 'evox.invariant' 1, which its 'evox.once' does not return}}
+func.func @step(%x: memref<4xf32> {evox.invariant = 1 : i32}) attributes {evox.entry = {}, evox.once = @once} {
+  return
+}

@@ -122,3 +122,55 @@ func.func @step(%x: memref<4xf32> {evox.slot = 0 : i32}, %a: memref<?xf32> {evox
   %z = memref.alloc(%n) : memref<?xf32>
   return %y, %z : memref<?xi8>, memref<?xf32>
 }
+
+// -----
+
+// An entry point that can be run loops until the run-time library says that the
+// call was the last one; the slots' views are read anew in each round. What the
+// calls share is computed before them.
+
+// CHECK-LABEL: llvm.func internal @step(
+// CHECK-SAME:    llvm.noalias
+// CHECK-SAME:    %{{[^:]*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 8 : i64, llvm.noalias}, %{{[^:]*}}: i64, %{{[^:]*}}: i64, %{{[^:]*}}: i64)
+// CHECK-LABEL: llvm.func internal @evox_entry.step(
+// CHECK-SAME:    %[[CTX:.*]]: !llvm.ptr, %[[SLOTS:.*]]: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr)
+// CHECK:         llvm.getelementptr %[[SLOTS]][1, 0]
+// CHECK:         %[[ONCE:.*]] = llvm.call @step.once(%[[CTX]],
+// CHECK:         llvm.call @evox_rt_begin(%[[CTX]])
+// CHECK:         llvm.br ^[[LOOP:.*]]
+// CHECK:       ^[[LOOP]]:
+// CHECK:         llvm.getelementptr %[[SLOTS]][0, 0]
+// CHECK:         llvm.extractvalue %[[ONCE]][1]
+// CHECK:         llvm.call @step(%[[CTX]],
+// CHECK:         %[[NEXT:.*]] = llvm.call @evox_rt_next(%[[CTX]])
+// CHECK:         %[[MORE:.*]] = llvm.icmp "ne" %[[NEXT]],
+// CHECK:         llvm.cond_br %[[MORE]], ^[[LOOP]], ^[[EXIT:.*]]
+// CHECK:       ^[[EXIT]]:
+// CHECK-NEXT:    llvm.return
+evox.module @A {
+  evox.state mutable @x "x" : tensor<2xf32>
+  evox.state parameter @p "p" : tensor<2xf32>
+}
+func.func private @step.once(%p: memref<2xf32> {evox.slot = 1 : i32}) -> (memref<2xf32> {evox.invariant = 0 : i32}) {
+  %a = memref.alloc() : memref<2xf32>
+  memref.copy %p, %a : memref<2xf32> to memref<2xf32>
+  return %a : memref<2xf32>
+}
+func.func @step(%x: memref<2xf32> {evox.slot = 0 : i32}, %i: memref<2xf32> {evox.invariant = 0 : i32})
+    attributes {evox.entry = {}, evox.once = @step.once} {
+  memref.copy %i, %x : memref<2xf32> to memref<2xf32>
+  return
+}
+
+// -----
+
+// One that leads to another phase makes one call.
+
+// CHECK-LABEL: llvm.func internal @evox_entry.first(
+// CHECK-NOT:     evox_rt_next
+// CHECK:         llvm.return
+evox.module @A attributes {phases = [{}, {}]} {
+}
+func.func @first() attributes {evox.entry = {phase = 0 : i64, next = 1 : i64}} {
+  return
+}

@@ -53,6 +53,20 @@ static bool readsUnchecked(Operation *op) {
   return isa<tensor::GatherOp, tensor::ScatterOp, ScatterOp>(op);
 }
 
+/// Whether the index, within the body of an op, is read from a tensor.
+static bool isFromData(Value index) {
+  SmallVector<Value> work{index};
+  llvm::SmallPtrSet<Operation *, 8> seen;
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val().getDefiningOp();
+    if (!op || isa<tensor::ExtractOp>(op))
+      return true;
+    if (seen.insert(op).second)
+      llvm::append_range(work, op->getOperands());
+  }
+  return false;
+}
+
 /// Takes long for each element.
 static bool isSlow(Operation *op) {
   if (isa<math::MathDialect>(op->getDialect()))
@@ -61,7 +75,7 @@ static bool isSlow(Operation *op) {
                 math::CopySignOp, math::FmaOp, math::IsNaNOp, math::IsInfOp,
                 math::IsFiniteOp>(op);
   auto extract = dyn_cast<tensor::ExtractOp>(op);
-  return extract && !extract.getIndices().empty();
+  return extract && llvm::any_of(extract.getIndices(), isFromData);
 }
 
 static bool isElementwise(Operation *op) {
@@ -143,6 +157,7 @@ public:
 private:
   void find(bool once, llvm::function_ref<bool(Value)> isGiven);
   void choose();
+  int64_t countInputs(Operation *op);
   bool isWorthIt(Operation *op);
   bool continuesMoved(Operation *op);
   bool isInvariant(Operation *op) { return invariant.contains(op); }
@@ -150,6 +165,7 @@ private:
   Block &block;
   llvm::SetVector<Operation *> invariant; ///< in the block's order
   llvm::SetVector<Operation *> roots;     ///< those that are worth it
+  llvm::DenseMap<Operation *, int64_t> counts;
   SmallVector<Value> results;
 };
 
@@ -191,6 +207,24 @@ void Invariants::find(bool once, llvm::function_ref<bool(Value)> isGiven) {
   }
 }
 
+/// The most elements of a tensor that the op and the cheap ones before it read.
+int64_t Invariants::countInputs(Operation *op) {
+  if (auto it = counts.find(op); it != counts.end())
+    return it->second;
+  int64_t most = 0;
+  forEachInput(op, [&](Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    Operation *from = value.getDefiningOp();
+    if (from && isInvariant(from) && !roots.contains(from)) {
+      if (!isa<tensor::EmptyOp>(from) && !from->hasTrait<OpTrait::ConstantLike>())
+        most = std::max(most, countInputs(from));
+    } else if (type && type.hasStaticShape()) {
+      most = std::max(most, type.getNumElements());
+    }
+  });
+  return counts[op] = most;
+}
+
 bool Invariants::isWorthIt(Operation *op) {
   if (isa<AssertOp>(op))
     return true;
@@ -223,13 +257,8 @@ bool Invariants::isWorthIt(Operation *op) {
   }
   if (!hasArithmetic(op))
     return false;
-  bool hasInput = false;
-  forEachInput(op, [&](Value value) {
-    hasInput |= isa<RankedTensorType>(value.getType()) &&
-                !isa_and_nonnull<arith::ConstantOp, tensor::EmptyOp>(
-                    value.getDefiningOp());
-  });
-  if (!hasInput) // of the index alone
+  // Not what is made of the index, or of fewer elements that are repeated.
+  if (!hasAtMost(op->getResult(0), countInputs(op)))
     return false;
   if (llvm::any_of(op->getUsers(), [&](Operation *user) {
         return isOut(user) && readsMemory(user);
@@ -260,9 +289,11 @@ bool Invariants::continuesMoved(Operation *op) {
 }
 
 void Invariants::choose() {
-  for (Operation *op : invariant)
+  for (Operation *op : invariant) {
+    (void)countInputs(op); // in this order it goes one op deep
     if (isWorthIt(op) || continuesMoved(op))
       roots.insert(op);
+  }
   llvm::SmallPtrSet<Operation *, 32> needed;
   SmallVector<Operation *> work(roots.getArrayRef());
   while (!work.empty()) {

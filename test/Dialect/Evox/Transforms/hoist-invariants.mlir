@@ -211,6 +211,43 @@ func.func @step(%lb: tensor<100xf32> {evox.slot = 0 : i32}, %ub: tensor<100xf32>
 
 // -----
 
+// What repeats fewer elements is not kept: neither a gather that is a broadcast,
+// nor arithmetic on one.
+
+// CHECK-NOT:     .once
+// CHECK-LABEL: func.func @step(
+// CHECK:         tensor.extract
+// CHECK:         arith.muli
+evox.module @A {
+  evox.state parameter @p "p" : tensor<8x1xi64>
+  evox.state parameter @q "q" : tensor<i64>
+  evox.state mutable @x "x" : tensor<8x100xi64>
+}
+func.func @step(%p: tensor<8x1xi64> {evox.slot = 0 : i32}, %q: tensor<i64> {evox.slot = 1 : i32}, %x: tensor<8x100xi64> {evox.slot = 2 : i32})
+    -> (tensor<8x100xi64> {evox.slot = 2 : i32}) attributes {evox.entry = {}} {
+  %c0 = arith.constant 0 : index
+  %three = arith.constant dense<3> : tensor<8xi64>
+  %e = tensor.empty() : tensor<8x100xi64>
+  %rows = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<8x100xi64>) {
+  ^bb0(%o: i64):
+    %i = linalg.index 0 : index
+    %v = tensor.extract %p[%i, %c0] : tensor<8x1xi64>
+    linalg.yield %v : i64
+  } -> tensor<8x100xi64>
+  %v = tensor.extract %q[] : tensor<i64>
+  %s = tensor.splat %v : tensor<8xi64>
+  %t = arith.muli %s, %three : tensor<8xi64>
+  %b = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%t : tensor<8xi64>) outs(%e : tensor<8x100xi64>) {
+  ^bb0(%a: i64, %o: i64):
+    linalg.yield %a : i64
+  } -> tensor<8x100xi64>
+  %y = arith.addi %x, %rows : tensor<8x100xi64>
+  %z = arith.addi %y, %b : tensor<8x100xi64>
+  return %z : tensor<8x100xi64>
+}
+
+// -----
+
 // Out of a loop that is known to run; not out of one that may not.
 
 // CHECK-LABEL: func.func @loops(
