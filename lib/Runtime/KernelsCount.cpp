@@ -136,8 +136,8 @@ void count(evox_ctx *ctx, const evox_view *matrix, const evox_view *mask,
     }
     from.next();
     int64_t tasks = (job.width + kColumns - 1) / kColumns;
-    // Waking threads takes some microseconds.
-    if (job.n * job.width < 500'000)
+    // A microsecond for 50,000, and one or two for threads that are awake.
+    if (job.n * job.width < 200'000)
       for (int64_t task = 0; task < tasks; ++task)
         Columns::run(&job, task);
     else

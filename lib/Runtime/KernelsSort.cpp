@@ -25,6 +25,9 @@ using namespace evox::rt;
 
 namespace {
 
+// Elements of lanes that are worth a task: some ten microseconds of sorting.
+constexpr int64_t kLeast = 1 << 10;
+
 // Loops that vectors do not help, without the code for them.
 #define EVOX_PLAIN_LOOP _Pragma("clang loop unroll(disable) vectorize(disable)")
 
@@ -304,7 +307,8 @@ void sortAll(evox_ctx *ctx, const evox_view &in, const evox_view &values,
                put(in, values, indices, lanes, keys, n);
              }
              memory.release(ctx);
-           });
+           },
+           kLeast);
 }
 
 //===-- PyTorch's order ---------------------------------------------------===//
@@ -417,7 +421,7 @@ void torchOrder(evox_ctx *ctx, const evox_view &in, const evox_view &values,
       put(in, values, indices, lanes, items, k);
     }
     evox_rt_free(ctx, items);
-  });
+  }, kLeast);
 }
 
 /// Calls f with a value of the type that elements of the dtype compare as.

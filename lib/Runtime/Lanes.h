@@ -93,15 +93,15 @@ template <typename F> struct LaneTasks {
     job.f(lanes, n < job.perTask ? n : job.perTask);
   }
 };
+/// `least`: the elements that are worth a task.
 template <typename F>
 void forLanes(evox_ctx *ctx, const evox_view &in, int64_t dim, int64_t outSize,
-              const F &f) {
-  constexpr int64_t kLeast = 1 << 14; // elements that are worth a task
+              const F &f, int64_t least = 1 << 14) {
   Lanes lanes(in, dim, outSize);
   if (lanes.count == 0)
     return;
   int64_t perTask =
-      lanes.size ? (kLeast + lanes.size - 1) / lanes.size : kLeast;
+      lanes.size ? (least + lanes.size - 1) / lanes.size : least;
   if (instanceOf(ctx)->threads < 2 || lanes.count <= perTask)
     return f(lanes, lanes.count);
   LaneTasks<F> job{in, dim, outSize, lanes.count, perTask, f};

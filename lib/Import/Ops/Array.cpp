@@ -265,6 +265,28 @@ static Results rollOp(Call &c) {
   mlir::Value src = c.in.read(t);
   if (t->type.hasStaticShape() && t->type.getNumElements() == 0)
     return {c.in.makeValue(src, t->dtype)};
+  if (t->type.hasStaticShape() && t->rank()) {
+    // The end, then what is before it.
+    for (auto [s, d] : llvm::zip(shifts, dims)) {
+      int64_t dim = c.in.normalizeDim(d, t->rank()), n = t->type.getDimSize(dim);
+      int64_t end = (s % n + n) % n;
+      if (end == 0)
+        continue;
+      SmallVector<OpFoldResult> ones(t->rank(), b.getIndexAttr(1)), zeros(t->rank(), b.getIndexAttr(0));
+      mlir::Value whole = tensor::EmptyOp::create(b, t->type.getShape(), t->type.getElementType());
+      for (auto [from, to, count] : {std::tuple(n - end, int64_t(0), end), std::tuple(int64_t(0), end, n - end)}) {
+        auto sizes = getAsIndexOpFoldResult(b.getContext(), t->type.getShape());
+        auto source = zeros, target = zeros;
+        sizes[dim] = b.getIndexAttr(count);
+        source[dim] = b.getIndexAttr(from);
+        target[dim] = b.getIndexAttr(to);
+        mlir::Value piece = tensor::ExtractSliceOp::create(b, src, source, sizes, ones);
+        whole = tensor::InsertSliceOp::create(b, piece, whole, target, sizes, ones);
+      }
+      src = whole;
+    }
+    return {c.in.makeValue(src, t->dtype)};
+  }
   mlir::Value v = c.in.generate(t->sizes, t->type.getElementType(), [&](ValueRange ids) -> mlir::Value {
     SmallVector<mlir::Value> at(ids);
     for (auto [s, d] : llvm::zip(shifts, dims)) {

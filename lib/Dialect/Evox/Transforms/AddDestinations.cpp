@@ -111,6 +111,28 @@ static void copyEmpties(mlir::ModuleOp module) {
         OpBuilder builder(use.getOwner());
         use.set(builder.clone(*op)->getResult(0));
       }
+  // What is put together comes to be before its pieces, for these to be
+  // computed in their place.
+  module.walk([](tensor::InsertSliceOp insert) {
+    auto empty = insert.getDest().getDefiningOp<tensor::EmptyOp>();
+    if (!empty || !empty->hasOneUse() || empty.getNumOperands() ||
+        empty->getBlock() != insert->getBlock())
+      return;
+    Operation *first = empty;
+    for (tensor::InsertSliceOp next = insert; next;) {
+      Operation *source = next.getSource().getDefiningOp();
+      if (source && source->getBlock() == first->getBlock() &&
+          source->isBeforeInBlock(first))
+        first = source;
+      Value whole = next.getResult();
+      next = whole.hasOneUse()
+                 ? dyn_cast<tensor::InsertSliceOp>(*whole.user_begin())
+                 : nullptr;
+      if (next && next.getDest() != whole)
+        break;
+    }
+    empty->moveBefore(first);
+  });
 }
 
 /// `value` in a buffer that nothing else uses, so that it can be handed over.

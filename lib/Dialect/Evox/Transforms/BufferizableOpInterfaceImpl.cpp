@@ -18,6 +18,23 @@ using namespace evox;
 
 namespace {
 
+/// Rows one after the other, wherever they begin.
+bool isContiguous(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset, expected = 1;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return false;
+  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+    int64_t size = type.getDimSize(i);
+    if (size != 1 && strides[i] != expected)
+      return false;
+    if (ShapedType::isDynamic(size) && i)
+      return false;
+    expected *= size;
+  }
+  return true;
+}
+
 struct KernelCallModel
     : DstBufferizableOpInterfaceExternalModel<KernelCallModel, KernelCallOp> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
@@ -44,10 +61,10 @@ struct KernelCallModel
         return failure();
       outputs.push_back(*buffer);
     }
-    // Kernels write contiguous memory; a slice gets a temporary.
+    // Kernels write contiguous memory; other slices get a temporary.
     for (Value output : outputs) {
       auto type = cast<MemRefType>(output.getType());
-      if (type.getLayout().isIdentity()) {
+      if (type.getLayout().isIdentity() || isContiguous(type)) {
         temporaries.push_back(output);
         continue;
       }

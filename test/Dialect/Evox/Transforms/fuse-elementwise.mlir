@@ -163,3 +163,174 @@ func.func @slice_of_sum(%x: tensor<8x9xf32>, %s: tensor<9xf32>) -> tensor<2xf32>
   %slice = tensor.extract_slice %g[0] [2] [1] : tensor<9xf32> to tensor<2xf32>
   return %slice : tensor<2xf32>
 }
+
+// -----
+
+// A sum of squares computes them itself, also where the numbers are made for
+// others: nobody stores the squares.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#rows = affine_map<(d0, d1) -> (d0)>
+
+// CHECK-LABEL: func.func @squares
+// CHECK:         %[[X:.*]] = linalg.generic
+// CHECK:           arith.addf
+// CHECK-NOT:       arith.mulf
+// CHECK:         -> tensor<8x4xf32>
+// CHECK:         %[[S:.*]] = linalg.generic {{.*}}"reduction"{{.*}} ins(%[[X]] :
+// CHECK:           arith.mulf
+// CHECK:           arith.addf
+// CHECK:         return %[[X]], %[[S]]
+func.func @squares(%x: tensor<8x4xf32>, %v: tensor<8x4xf32>, %zero: tensor<8xf32>) -> (tensor<8x4xf32>, tensor<8xf32>) {
+  %e = tensor.empty() : tensor<8x4xf32>
+  %new = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %v : tensor<8x4xf32>, tensor<8x4xf32>) outs(%e : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %c: f32, %out: f32):
+    %s = arith.addf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<8x4xf32>
+  %squares = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%new, %new : tensor<8x4xf32>, tensor<8x4xf32>) outs(%e : tensor<8x4xf32>) {
+  ^bb0(%a: f32, %c: f32, %out: f32):
+    %s = arith.mulf %a, %c : f32
+    linalg.yield %s : f32
+  } -> tensor<8x4xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #rows], iterator_types = ["parallel", "reduction"]}
+      ins(%squares : tensor<8x4xf32>) outs(%zero : tensor<8xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %s = arith.addf %out, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %new, %sum : tensor<8x4xf32>, tensor<8xf32>
+}
+
+// -----
+
+// Whether one point is at least as good as another in each of three: no loop
+// over the three. What the innermost loop reads is in one piece.
+
+#at = affine_map<(d0, d1, d2) -> (d0, d2)>
+#of = affine_map<(d0, d1, d2) -> (d1, d2)>
+#pair = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+// CHECK-LABEL: func.func @dominates
+// CHECK-SAME:    %[[F:.*]]: tensor<100x3xf32>
+// CHECK:         %[[T:.*]] = linalg.transpose ins(%[[F]] : {{.*}}) outs(%{{.*}} : tensor<3x100xf32>) permutation = [1, 0]
+// CHECK-COUNT-3: tensor.extract_slice %{{.*}} : tensor<3x100xf32> to tensor<100xf32>
+// CHECK:         linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]
+// CHECK:           %[[A:.*]] = arith.cmpf ole
+// CHECK:           %[[B:.*]] = arith.cmpf ole
+// CHECK:           %[[AB:.*]] = arith.andi %[[A]], %[[B]]
+// CHECK:           %[[C:.*]] = arith.cmpf ole
+// CHECK:           %[[ABC:.*]] = arith.andi %[[AB]], %[[C]]
+// CHECK:           linalg.yield %[[ABC]]
+// CHECK-NOT:     "reduction"
+// CHECK:         return
+func.func @dominates(%f: tensor<100x3xf32>) -> tensor<100x100xi1> {
+  %true = arith.constant true
+  %e = tensor.empty() : tensor<100x100xi1>
+  %init = linalg.fill ins(%true : i1) outs(%e : tensor<100x100xi1>) -> tensor<100x100xi1>
+  %all = linalg.generic {indexing_maps = [#at, #of, #pair], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%f, %f : tensor<100x3xf32>, tensor<100x3xf32>) outs(%init : tensor<100x100xi1>) {
+  ^bb0(%a: f32, %b: f32, %out: i1):
+    %c = arith.cmpf ole, %a, %b : f32
+    %s = arith.andi %out, %c : i1
+    linalg.yield %s : i1
+  } -> tensor<100x100xi1>
+  return %all : tensor<100x100xi1>
+}
+
+// -----
+
+// Many of them stay a loop, and so do sums, whose order matters.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#rows = affine_map<(d0, d1) -> (d0)>
+
+// CHECK-LABEL: func.func @loops
+// CHECK-COUNT-2: "reduction"
+func.func @loops(%x: tensor<100x9xi1>, %y: tensor<100x3xf32>) -> (tensor<100xi1>, tensor<100xf32>) {
+  %false = arith.constant false
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<100xi1>
+  %init = linalg.fill ins(%false : i1) outs(%e : tensor<100xi1>) -> tensor<100xi1>
+  %any = linalg.generic {indexing_maps = [#id, #rows], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<100x9xi1>) outs(%init : tensor<100xi1>) {
+  ^bb0(%a: i1, %out: i1):
+    %s = arith.ori %out, %a : i1
+    linalg.yield %s : i1
+  } -> tensor<100xi1>
+  %f = tensor.empty() : tensor<100xf32>
+  %start = linalg.fill ins(%zero : f32) outs(%f : tensor<100xf32>) -> tensor<100xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #rows], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<100x3xf32>) outs(%start : tensor<100xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %s = arith.addf %out, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<100xf32>
+  return %any, %sum : tensor<100xi1>, tensor<100xf32>
+}
+
+// -----
+
+// A loop over a vector that was turned, and over another put together, is one
+// over each piece, which reads them where they are.
+
+#id = affine_map<(d0) -> (d0)>
+
+// CHECK-LABEL: func.func @turned
+// CHECK-SAME:    %[[X:.*]]: tensor<100xf32>, %[[F:.*]]: tensor<1xf32>
+// CHECK-DAG:     %[[END:.*]] = tensor.extract_slice %[[X]][99] [1] [1]
+// CHECK-DAG:     %[[REST:.*]] = tensor.extract_slice %[[X]][0] [99] [1]
+// CHECK:         %[[A:.*]] = linalg.generic {{.*}} ins(%[[F]], %[[END]] :
+// CHECK:         %[[E:.*]] = tensor.insert_slice %[[A]] into %{{.*}}[0] [1] [1]
+// CHECK:         %[[B:.*]] = linalg.generic {{.*}} ins(%[[REST]] :
+// CHECK:           arith.addf
+// CHECK:         tensor.insert_slice %[[B]] into %[[E]][1] [99] [1]
+func.func @turned(%x: tensor<100xf32>, %f: tensor<1xf32>) -> tensor<100xf32> {
+  %e = tensor.empty() : tensor<100xf32>
+  %end = tensor.extract_slice %x[99] [1] [1] : tensor<100xf32> to tensor<1xf32>
+  %rest = tensor.extract_slice %x[0] [99] [1] : tensor<100xf32> to tensor<99xf32>
+  %t0 = tensor.insert_slice %end into %e[0] [1] [1] : tensor<1xf32> into tensor<100xf32>
+  %turned = tensor.insert_slice %rest into %t0[1] [99] [1] : tensor<99xf32> into tensor<100xf32>
+  %u0 = tensor.insert_slice %f into %e[0] [1] [1] : tensor<1xf32> into tensor<100xf32>
+  %updated = tensor.insert_slice %rest into %u0[1] [99] [1] : tensor<99xf32> into tensor<100xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%updated, %turned : tensor<100xf32>, tensor<100xf32>) outs(%e : tensor<100xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<100xf32>
+  return %sum : tensor<100xf32>
+}
+
+// -----
+
+// Not where somebody needs it whole anyway, nor the rows of a matrix.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// CHECK-LABEL: func.func @whole
+// CHECK-COUNT-2: linalg.generic
+// CHECK-NOT:     linalg.generic
+// CHECK:         return
+func.func @whole(%x: tensor<4x8xf32>, %y: tensor<4x4xf32>, %z: tensor<2x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) {
+  %e = tensor.empty() : tensor<4x8xf32>
+  %a = tensor.insert_slice %y into %e[0, 0] [4, 4] [1, 1] : tensor<4x4xf32> into tensor<4x8xf32>
+  %columns = tensor.insert_slice %y into %a[0, 4] [4, 4] [1, 1] : tensor<4x4xf32> into tensor<4x8xf32>
+  %s = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%columns, %x : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%p: f32, %q: f32, %out: f32):
+    %r = arith.addf %p, %q : f32
+    linalg.yield %r : f32
+  } -> tensor<4x8xf32>
+  %b = tensor.insert_slice %z into %e[0, 0] [2, 8] [1, 1] : tensor<2x8xf32> into tensor<4x8xf32>
+  %rows = tensor.insert_slice %z into %b[2, 0] [2, 8] [1, 1] : tensor<2x8xf32> into tensor<4x8xf32>
+  %t = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%rows : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%p: f32, %out: f32):
+    %r = math.absf %p : f32
+    linalg.yield %r : f32
+  } -> tensor<4x8xf32>
+  return %s, %t, %columns : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+}
