@@ -255,17 +255,60 @@ EVOX_ROTATE(rotateFloat, float)
 EVOX_ROTATE(rotateDouble, double)
 #undef EVOX_ROTATE
 
+/// x = a^-1 x for a triangle of n rows, whose columns are kMostSolved apart, and
+/// x[n][kLanes]. Zeros in x are left out, whatever they meet, or zeros in a.
+constexpr int64_t kMostSolved = 32;
+template <typename T, bool ZerosOfX>
+EVOX_INLINE void solveLanes(int64_t n, bool upper, const T *a, T *x) {
+  using V = Vector<T>;
+  for (int64_t step = 0; step < n; ++step) {
+    int64_t k = upper ? n - 1 - step : step;
+    const T *column = a + k * kMostSolved;
+    V pivot;
+    load<T>(pivot, x + k * kLanes<T>);
+    pivot /= column[k];
+    store<T>(x + k * kLanes<T>, pivot);
+    auto isZero = pivot == V{};
+    for (int64_t i = upper ? 0 : k + 1, end = upper ? k : n; i < end; ++i) {
+      T factor = -column[i];
+      V own;
+      load<T>(own, x + i * kLanes<T>);
+      V next = __builtin_elementwise_fma(factor - V{}, pivot, own);
+      if constexpr (ZerosOfX)
+        next = isZero ? own : next;
+      else if (factor == 0)
+        continue;
+      store<T>(x + i * kLanes<T>, next);
+    }
+  }
+}
+#define EVOX_SOLVE(name, T, ZerosOfX)                                          \
+  EVOX_INLINE void name##Impl(int64_t n, bool upper, const T *a, T *x) {       \
+    solveLanes<T, ZerosOfX>(n, upper, a, x);                                   \
+  }                                                                            \
+  EVOX_VARIANTS(name, (int64_t n, bool upper, const T *a, T *x),               \
+                (n, upper, a, x))
+EVOX_SOLVE(solveColumnsFloat, float, true)
+EVOX_SOLVE(solveColumnsDouble, double, true)
+EVOX_SOLVE(solveRowsFloat, float, false)
+EVOX_SOLVE(solveRowsDouble, double, false)
+#undef EVOX_SOLVE
+
 /// The loops above for the processor at hand.
 template <typename T> struct Loops {
   using Loop = void (*)(int64_t, const T *, int64_t, const T *, T *, const T *,
                         T *);
+  using Solve = void (*)(int64_t, bool, const T *, T *);
   Loop add1, add4, dot1, dot4, both1, both4;
+  Solve solveColumns, solveRows;
   explicit Loops(Isa isa) {
     if constexpr (sizeof(T) == 4) {
+      solveColumns = solveColumnsFloat(isa), solveRows = solveRowsFloat(isa);
       add1 = add1Float(isa), add4 = add4Float(isa);
       dot1 = dot1Float(isa), dot4 = dot4Float(isa);
       both1 = both1Float(isa), both4 = both4Float(isa);
     } else {
+      solveColumns = solveColumnsDouble(isa), solveRows = solveRowsDouble(isa);
       add1 = add1Double(isa), add4 = add4Double(isa);
       dot1 = dot1Double(isa), dot4 = dot4Double(isa);
       both1 = both1Double(isa), both4 = both4Double(isa);

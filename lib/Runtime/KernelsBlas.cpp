@@ -546,56 +546,115 @@ void trmm(const Triangle<T> &a, int64_t n, int64_t columns, T alpha,
   evox_rt_free(context, full);
 }
 
-/// b[n][columns] = a^-1 b, for few n: by substitution.
+/// b[n][columns] = a^-1 b, for few n: by substitution, some columns at a time.
 template <typename T>
 void solveSmall(const Loops<T> &loops, const Triangle<T> &a, int64_t n,
                 int64_t columns, Strided<T> b) {
-  constexpr int64_t most = 32;
-  T factors[most * most]; // by columns
+  T factors[kMostSolved * kMostSolved]; // by columns
+  alignas(64) T x[kMostSolved * kLanes<T>];
   for (int64_t j = 0; j < n; ++j)
     for (int64_t i = 0; i < n; ++i)
-      factors[i + j * most] = a(i, j);
-  for (int64_t step = 0; step < n; ++step) {
-    int64_t k = a.upper ? n - 1 - step : step;
-    int64_t first = a.upper ? 0 : k + 1, rows = a.upper ? k : n - first;
-    T diagonal = factors[k + k * most];
-    const T *column = factors + first + k * most;
+      factors[i + j * kMostSolved] = a(i, j);
+  for (int64_t j = 0; j < columns; j += kLanes<T>) {
+    int64_t some = atMost(kLanes<T>, columns - j);
+    if (some < kLanes<T>)
+      std::memset(x, 0, sizeof x);
     if (b.row == 1) {
-      for (int64_t j = 0; j < columns; ++j) {
-        T x = b(k, j) /= diagonal;
-        T factor = -x;
-        if (x != 0)
-          loops.add1(rows, column, 0, &factor, &b(first, j), nullptr, nullptr);
-      }
+      turn<T>(some, n, &b(0, j), b.column, x, kLanes<T>);
+      loops.solveColumns(n, a.upper, factors, x);
+      turn<T>(n, some, x, kLanes<T>, &b(0, j), b.column);
       continue;
     }
-    for (int64_t j = 0; j < columns; ++j)
-      b(k, j) /= diagonal;
-    for (int64_t i = 0; i < rows; ++i)
-      if (T factor = -column[i]; factor != 0)
-        loops.add1(columns, &b(k, 0), 0, &factor, &b(first + i, 0), nullptr,
-                   nullptr);
+    for (int64_t i = 0; i < n; ++i)
+      std::memcpy(x + i * kLanes<T>, &b(i, j), size_t(some) * sizeof(T));
+    loops.solveRows(n, a.upper, factors, x);
+    for (int64_t i = 0; i < n; ++i)
+      std::memcpy(&b(i, j), x + i * kLanes<T>, size_t(some) * sizeof(T));
   }
 }
 
 template <typename T>
-void trsm(const Loops<T> &loops, const Triangle<T> &a, int64_t n,
-          int64_t columns, Strided<T> b) {
-  if (n <= 32)
+void solveAll(evox_ctx *ctx, const Loops<T> &loops, const Triangle<T> &a,
+              int64_t n, int64_t columns, Strided<T> b) {
+  if (n <= kMostSolved)
     return solveSmall(loops, a, n, columns, b);
-  int64_t half = (n / 2 + 31) / 32 * 32, rest = n - half;
+  int64_t half = (n / 2 + kMostSolved - 1) / kMostSolved * kMostSolved;
+  int64_t rest = n - half;
   Strided<T> top = b, bottom = b.at(half, 0);
   if (a.upper) {
-    trsm(loops, a.at(half), rest, columns, bottom);
-    addProduct<T>(context, T(-1), a.a.at(0, half), bottom, top, half, rest,
+    solveAll(ctx, loops, a.at(half), rest, columns, bottom);
+    addProduct<T>(ctx, T(-1), a.a.at(0, half), bottom, top, half, rest,
                   columns);
-    trsm(loops, a, half, columns, top);
+    solveAll(ctx, loops, a, half, columns, top);
   } else {
-    trsm(loops, a, half, columns, top);
-    addProduct<T>(context, T(-1), a.a.at(half, 0), top, bottom, rest, half,
+    solveAll(ctx, loops, a, half, columns, top);
+    addProduct<T>(ctx, T(-1), a.a.at(half, 0), top, bottom, rest, half,
                   columns);
-    trsm(loops, a.at(half), rest, columns, bottom);
+    solveAll(ctx, loops, a.at(half), rest, columns, bottom);
   }
+}
+
+/// b[n][columns] = a^-1 b. A task does some columns.
+template <typename T>
+void trsm(const Triangle<T> &a, int64_t n, int64_t columns, Strided<T> b) {
+  constexpr int64_t most = 128; // at any number of threads
+  struct Job {
+    evox_ctx *ctx;
+    Loops<T> loops;
+    Triangle<T> a;
+    Strided<T> b;
+    int64_t n, columns;
+    static void run(void *arg, int64_t task) {
+      const Job &job = *static_cast<Job *>(arg);
+      int64_t first = task * most;
+      solveAll<T>(job.ctx, job.loops, job.a, job.n,
+                  atMost(most, job.columns - first), job.b.at(0, first));
+    }
+  } job{context, Loops<T>(processor()), a, b, n, columns};
+  int64_t tasks = (columns + most - 1) / most;
+  if (tasks > 1 && n * n * columns >= 1'000'000)
+    return evox_rt_parallel(context, Job::run, &job, tasks);
+  for (int64_t i = 0; i < tasks; ++i)
+    Job::run(&job, i);
+}
+
+/// LAPACK's laswp, column by column: swaps row k of the `from` .. `to` with row
+/// pivots[k], or the other way round.
+template <typename T>
+void swapRows(int64_t n, T *a, int64_t lda, int64_t from, int64_t to,
+              const int *pivots, int64_t step) {
+  if (step == 0 || n <= 0 || to < from)
+    return;
+  struct Job {
+    T *a;
+    int64_t lda, n, count, first, step, perTask;
+    const int *pivots;
+    bool backward;
+    int64_t row;
+    static void run(void *arg, int64_t task) {
+      const Job &job = *static_cast<Job *>(arg);
+      int64_t j = task * job.perTask, end = atMost(j + job.perTask, job.n);
+      for (; j < end; ++j) {
+        T *column = job.a + j * job.lda;
+        for (int64_t i = 0; i < job.count; ++i) {
+          int64_t k = job.backward ? job.count - 1 - i : i;
+          int64_t other = job.pivots[job.first + k * job.step] - 1;
+          T kept = column[job.row + k];
+          column[job.row + k] = column[other];
+          column[other] = kept;
+        }
+      }
+    }
+  };
+  // Where the pivot of row `from` is: steps back start at the other end.
+  int64_t count = to - from + 1;
+  int64_t size = step < 0 ? -step : step;
+  Job job{a,    lda,      n,        count, from - 1, size, n, pivots,
+          step < 0, from - 1};
+  if (n * count < 50'000)
+    return Job::run(&job, 0);
+  job.perTask = 64;
+  evox_rt_parallel(context, Job::run, &job, (n + 63) / 64);
 }
 
 } // namespace
@@ -719,9 +778,13 @@ void trsm(const Loops<T> &loops, const Triangle<T> &a, int64_t n,
       for (int64_t j = 0; j < *n; ++j)                                         \
         scale<T>(*m, *alpha, &to(0, j), 1);                                    \
     if (is(side, 'L'))                                                         \
-      trsm<T>(Loops<T>(processor()), t, *m, *n, to);                           \
+      trsm<T>(t, *m, *n, to);                                                  \
     else                                                                       \
-      trsm<T>(Loops<T>(processor()), t.transposed(), *n, *m, to.transposed()); \
+      trsm<T>(t.transposed(), *n, *m, to.transposed());                        \
+  }                                                                            \
+  void p##laswp_(const int *n, T *a, const int *lda, const int *from,          \
+                 const int *to, const int *pivots, const int *step) {          \
+    swapRows<T>(*n, a, *lda, *from, *to, pivots, *step);                       \
   }
 
 extern "C" {

@@ -103,13 +103,37 @@ struct Scratch {
   }
 };
 
+/// to[j][i] = from[i][j] for i < m, j < n. A task does some rows.
+template <typename T>
+void turnShared(evox_ctx *ctx, int64_t m, int64_t n, const T *from,
+                int64_t fromStride, T *to, int64_t toStride) {
+  constexpr int64_t most = 64;
+  struct Job {
+    int64_t m, n, fromStride, toStride;
+    const T *from;
+    T *to;
+    static void run(void *arg, int64_t task) {
+      const Job &job = *static_cast<Job *>(arg);
+      int64_t first = task * most;
+      turn<T>(atMost(most, job.m - first), job.n,
+              job.from + first * job.fromStride, job.fromStride, job.to + first,
+              job.toStride);
+    }
+  };
+  if (m * n < 40'000)
+    return turn<T>(m, n, from, fromStride, to, toStride);
+  Job job{m, n, fromStride, toStride, from, to};
+  evox_rt_parallel(ctx, Job::run, &job, (m + most - 1) / most);
+}
+
 // Matrix number `index` of a batch.
 struct Matrix {
+  evox_ctx *ctx;
   unsigned char *data;
   int rows, columns;
   int64_t rowStride, columnStride;
 
-  Matrix(evox_ctx *ctx, const evox_view &view, int64_t index) {
+  Matrix(evox_ctx *ctx, const evox_view &view, int64_t index) : ctx(ctx) {
     int32_t r = view.rank - 2;
     if (view.shape[r] > INT32_MAX || view.shape[r + 1] > INT32_MAX)
       fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
@@ -137,7 +161,7 @@ struct Matrix {
   template <typename T> void load(T *to, int64_t ld) const {
     const T *from = reinterpret_cast<const T *>(data);
     if (columnStride == 1)
-      return turn<T>(rows, columns, from, rowStride, to, ld);
+      return turnShared<T>(ctx, rows, columns, from, rowStride, to, ld);
     for (int64_t j = 0; j < columns; ++j)
       if (rowStride == 1)
         std::memcpy(to + j * ld, from + j * columnStride,
@@ -149,7 +173,7 @@ struct Matrix {
   template <typename T> void store(const T *from, int64_t ld) const {
     T *to = reinterpret_cast<T *>(data);
     if (columnStride == 1)
-      return turn<T>(columns, rows, from, ld, to, rowStride);
+      return turnShared<T>(ctx, columns, rows, from, ld, to, rowStride);
     for (int64_t j = 0; j < columns; ++j)
       for (int64_t i = 0; i < rows; ++i)
         at<T>(i, j) = from[i + j * ld];
@@ -178,18 +202,21 @@ void setInfo(const evox_view *info, int64_t index, int value) {
   static_cast<int32_t *>(info->data)[index] = value;
 }
 
-/// The matrices of a batch; a task is one of them.
+/// The matrices of a batch; a task is some of them.
 template <typename F> struct Batch {
   evox_ctx *ctx;
   int32_t dtype;
+  int64_t n, perTask;
   const F &f;
-  static void run(void *arg, int64_t index) {
+  static void run(void *arg, int64_t task) {
     const Batch &job = *static_cast<Batch *>(arg);
     setBlasContext(job.ctx);
-    if (job.dtype == EVOX_FLOAT32)
-      job.f(index, float());
-    else
-      job.f(index, double());
+    int64_t end = atMost((task + 1) * job.perTask, job.n);
+    for (int64_t i = task * job.perTask; i < end; ++i)
+      if (job.dtype == EVOX_FLOAT32)
+        job.f(i, float());
+      else
+        job.f(i, double());
   }
 };
 
@@ -198,15 +225,18 @@ void forEachMatrix(evox_ctx *ctx, const evox_view *view, F f) {
   if (view->dtype != EVOX_FLOAT32 && view->dtype != EVOX_FLOAT64)
     fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
          "LAPACK: expected float32 or float64, got %s", nameOf(view->dtype));
-  Batch<F> job{ctx, view->dtype, f};
-  int64_t n = batchOf(*view);
+  int64_t n = batchOf(*view), threads = instanceOf(ctx)->threads;
   int64_t elements = view->shape[view->rank - 2] * view->shape[view->rank - 1];
-  // A factorisation takes some 10 ns for each element and more.
-  if (n > 1 && n * elements >= 10'000)
-    evox_rt_parallel(ctx, Batch<F>::run, &job, n);
-  else
-    for (int64_t i = 0; i < n; ++i)
-      Batch<F>::run(&job, i);
+  Batch<F> job{ctx, view->dtype, n, n, f};
+  // A factorisation takes some 10 ns for each element and more. A single
+  // matrix may use threads for itself.
+  bool shared = n > 1 && threads > 1 && n * (elements + 8) >= 1'500;
+  if (!shared)
+    return Batch<F>::run(&job, 0);
+  int64_t share = (n + 8 * threads - 1) / (8 * threads);
+  job.perTask = elements < 1'000 ? share : 1;
+  evox_rt_parallel(ctx, Batch<F>::run, &job,
+                   (n + job.perTask - 1) / job.perTask);
 }
 
 /// Asks `call(work, lwork)` how much memory it wants, then calls it with it.
@@ -268,7 +298,7 @@ T largestOf(const char *half, int n, const T *a, int64_t ld) {
 template <typename T>
 int eigenvectors(Scratch &scratch, const char *half, int n, T *a, int ld,
                  T *values, T *z) {
-  int rc = 0, query = -1, isize = 0;
+  int rc = 0;
   constexpr size_t one = 1;
   if (n == 1) {
     values[0] = a[0];
@@ -286,17 +316,11 @@ int eigenvectors(Scratch &scratch, const char *half, int n, T *a, int ld,
     for (int64_t i = 0; i < int64_t(ld) * n; ++i)
       a[i] *= scale;
   T *e = scratch.make<T>(n), *tau = scratch.make<T>(n);
-  T sizes[2] = {};
-  sytrd<T>(half, &n, a, &ld, values, e, tau, sizes, &query, &rc, one);
-  ormtr<T>("L", half, "N", &n, &n, a, &ld, tau, z, &n, sizes + 1, &query, &rc,
-           one, one, one);
-  stedc<T>("I", &n, values, e, z, &n, &sizes[0], &query, &isize, &query, &rc,
-           one);
-  // stedc wants 1 + 4 n + n^2, the others blocks of columns.
+  // What stedc asks for in its manual; the others, blocks of up to 64 columns.
   int64_t need = 1 + 4 * int64_t(n) + int64_t(n) * n;
-  int64_t blocks = 128 * int64_t(n) + 8192;
-  int64_t most = need > blocks ? need : blocks;
-  int lwork = most < INT32_MAX ? int(most) : INT32_MAX;
+  if (*half != 'L' && need < 64 * int64_t(n) + 8192)
+    need = 64 * int64_t(n) + 8192;
+  int lwork = need < INT32_MAX ? int(need) : INT32_MAX, isize = 3 + 5 * n;
   T *work = scratch.make<T>(lwork);
   int *iwork = scratch.make<int>(isize);
   if (*half == 'L')

@@ -131,6 +131,21 @@ void evox::rt::applyReflectors(int64_t m, int64_t n, int64_t k, const T *v,
   int64_t width = k < most ? k : most;
   if (m <= 0 || n <= 0 || k <= 0)
     return;
+  if (k < 16) { // one by one
+    for (int64_t i = k - 1; i >= 0; --i) {
+      const T *reflector = v + i * ldv;
+      for (int64_t j = 0; j < n; ++j) {
+        T *column = c + j * ldc, sum = column[i];
+        for (int64_t l = i + 1; l < m; ++l)
+          sum += reflector[l] * column[l];
+        sum *= tau[i];
+        column[i] -= sum;
+        for (int64_t l = i + 1; l < m; ++l)
+          column[l] -= sum * reflector[l];
+      }
+    }
+    return;
+  }
   T *full = make<T>(ctx, (m + 2 * width) * width);
   T *middle = full + m * width, *inner = middle + width * width;
   for (int64_t first = (k - 1) / most * most; first >= 0; first -= most) {

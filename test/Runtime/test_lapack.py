@@ -293,6 +293,38 @@ def test_same_at_any_number_of_threads(dtype, n):
                 assert torch.equal(a, b), f"{name} with {threads} threads"
 
 
+@pytest.mark.parametrize("n", [1, 2, 4, 9, 16, 17, 40])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_batches_on_threads(ours, dtype, n):
+    """Each matrix as if it were alone, whoever does it."""
+    generator = torch.Generator().manual_seed(n)
+    x = torch.randn(2, 67, n, n, dtype=dtype, generator=generator)
+    positive = x @ x.mT / n + torch.eye(n, dtype=dtype)
+    b = torch.randn(2, 67, n, 3, dtype=dtype, generator=generator)
+
+    def run(instance, x, positive, b):
+        shape, found = x.shape[:-2], []
+        for name, inputs, outputs, integers in (
+            ("eigh", [x], [x[..., 0], x], (0,)),
+            ("cholesky", [positive], [x], (0,)),
+            ("solve", [positive, b], [b], ()),
+        ):
+            outputs = [torch.empty(o.shape, dtype=dtype) for o in outputs]
+            info = torch.full(shape, 9, dtype=torch.int32)
+            instance.kernel(name, [*inputs, *outputs, info], integers)
+            found += [*outputs, info]
+        return found
+
+    alone = [[run(ours, *(a[i, j].contiguous() for a in (x, positive, b))) for j in range(67)] for i in range(2)]
+    for threads in (1, 2, 3, 8):
+        instance = Instance("evox_runtime_testlib_lapack", seed=1)
+        instance.set_threads(threads)
+        for inputs in ((x, positive, b), [strided(a) for a in (x, positive, b)]):
+            for number, ours_ in enumerate(run(instance, *inputs)):
+                expected = torch.stack([torch.stack([one[number] for one in row]) for row in alone])
+                assert torch.equal(ours_, expected), f"{threads} threads"
+
+
 def spectra(n, dtype):
     """Symmetric matrices, by what is difficult about them."""
     generator = torch.Generator().manual_seed(n)
