@@ -18,6 +18,8 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
+#include "llvm/Transforms/IPO/MergeFunctions.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
 using namespace llvm;
@@ -240,6 +242,21 @@ void evox::makeVariants(Module &module, const ProgramInfo &program) {
 
 //===-- code --------------------------------------------------------------===//
 
+namespace {
+/// LLVM unrolls an outer loop whose trip count it knows where the loops in it
+/// look small, but it vectorizes these and unrolls them too, each copy on its
+/// own: code by the thousand instructions, for nothing.
+struct KeepOuterLoops : PassInfoMixin<KeepOuterLoops> {
+  PreservedAnalyses run(Loop &loop, LoopAnalysisManager &,
+                        LoopStandardAnalysisResults &, LPMUpdater &) {
+    // What was to be unrolled of the loops in it already is.
+    if (!loop.isInnermost())
+      loop.setLoopAlreadyUnrolled();
+    return PreservedAnalyses::all();
+  }
+};
+} // namespace
+
 void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
   if (level < 3)
     machine.setOptLevel(level < 2 ? CodeGenOptLevel::Less
@@ -248,6 +265,8 @@ void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
     if (!function.isDeclaration()) {
       function.addFnAttr(Attribute::NoUnwind);
       expandBFloats(function);
+      if (function.hasLocalLinkage())
+        function.setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
     }
   PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = true;
@@ -257,6 +276,15 @@ void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
   CGSCCAnalysisManager graphs;
   ModuleAnalysisManager modules;
   PassBuilder builder(&machine, tuning);
+  builder.registerLateLoopOptimizationsEPCallback(
+      [](LoopPassManager &passes, OptimizationLevel) {
+        passes.addPass(KeepOuterLoops());
+      });
+  // A program's phases, and its first step and the others, have much in common.
+  builder.registerPipelineStartEPCallback(
+      [](ModulePassManager &passes, OptimizationLevel) {
+        passes.addPass(MergeFunctionsPass());
+      });
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(graphs);
   builder.registerFunctionAnalyses(functions);

@@ -17,6 +17,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
 #include <chrono>
 #ifdef EVOX_HAS_IMPORTER
@@ -239,5 +240,7 @@ int evox::runCompileTool(int argc, char **argv) {
     return 1;
   if (flags.stats)
     printStats(stats);
-  return 0;
+  // What LibTorch, LLVM and MLIR would take down takes longer than it is worth.
+  llvm::outs().flush();
+  llvm::sys::Process::Exit(0, /*NoCleanup=*/true);
 }
