@@ -355,7 +355,7 @@ def test_state_is_pythons(seed, tmp_path):
     program = evox_mlir.load(library)
     rng = random.Random(seed)
     history = []
-    for _ in range(3 * METHODS):
+    for _ in range(2 * METHODS):
         method = rng.choice(entries)
         history.append(method.name)
         expected = method.run(state)
@@ -365,6 +365,12 @@ def test_state_is_pythons(seed, tmp_path):
         for want, have in zip(expected, got or []):
             np.testing.assert_array_equal(
                 np.asarray(have), want, err_msg=f"result after {history}")
+        # What the calls of a run share is computed once.
+        times = rng.randrange(4)
+        history.append(times)
+        program.run(method.name, times)
+        for _ in range(times):
+            method.run(state)
         have = program.state_dict()
         for name, want in state.items():
             np.testing.assert_array_equal(
