@@ -54,6 +54,31 @@ def test_first_extreme(n, dtype):
                 assert torch.equal(torch.signbit(ours), torch.signbit(theirs))
 
 
+class Values(torch.nn.Module):
+    """Without their places, and of what is computed for them alone."""
+
+    def forward(self, x):
+        return (torch.min(x, dim=-1)[0], torch.max(x, dim=-1)[0],
+                torch.min(torch.abs(x) * 2, dim=-1)[0],
+                torch.argmax(-x, dim=-1), torch.max(x + 1, dim=0)[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [1, 7, 64, 65, 1000])
+def test_extreme_values(n, dtype):
+    x = rows(n, dtype)
+    module = torch.jit.script(Values())
+    program = evox_mlir.compile(module, methods={"forward": (x,)})
+    for threads in (1, 3):
+        program.set_threads(threads)
+        for ours, theirs in zip(program.forward(x), module(x)):
+            ours = torch.as_tensor(ours)
+            assert torch.equal(ours.nan_to_num(nan=77.0),
+                               theirs.nan_to_num(nan=77.0))
+            if theirs.is_floating_point():
+                assert torch.equal(torch.signbit(ours), torch.signbit(theirs))
+
+
 class Relu(torch.nn.Module):
     def forward(self, x):
         return torch.relu(x)

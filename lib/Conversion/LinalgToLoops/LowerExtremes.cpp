@@ -39,25 +39,28 @@ struct Extreme {
 };
 
 /// The body of argmin: takes the element and its index where it is less, or
-/// NaN, and what was found is not NaN.
+/// NaN, and what was found is not NaN. Or of min, the same without the index.
 bool matchBody(linalg::GenericOp op, arith::CmpFPredicate &better) {
   Block &body = op.getRegion().front();
   auto yield = cast<linalg::YieldOp>(body.getTerminator());
-  if (body.getNumArguments() != 3 || yield.getNumOperands() != 2)
-    return false;
-  Value in = body.getArgument(0), best = body.getArgument(1),
-        index = body.getArgument(2);
+  bool places = yield.getNumOperands() == 2;
+  Value in = body.getArgument(0), best = body.getArgument(1);
   auto value = yield.getOperand(0).getDefiningOp<arith::SelectOp>();
-  auto place = yield.getOperand(1).getDefiningOp<arith::SelectOp>();
-  if (!value || !place || value.getCondition() != place.getCondition() ||
-      value.getTrueValue() != in || value.getFalseValue() != best ||
-      place.getFalseValue() != index)
+  if (!value || value.getTrueValue() != in || value.getFalseValue() != best ||
+      llvm::range_size(body.without_terminator()) != (places ? 7 : 4))
     return false;
-  auto cast = place.getTrueValue().getDefiningOp<arith::IndexCastOp>();
-  auto number = cast ? cast.getIn().getDefiningOp<linalg::IndexOp>() : nullptr;
+  if (places) {
+    auto place = yield.getOperand(1).getDefiningOp<arith::SelectOp>();
+    if (!place || value.getCondition() != place.getCondition() ||
+        place.getFalseValue() != body.getArgument(2))
+      return false;
+    auto cast = place.getTrueValue().getDefiningOp<arith::IndexCastOp>();
+    auto number = cast ? cast.getIn().getDefiningOp<linalg::IndexOp>() : nullptr;
+    if (!number || number.getDim() + 1 != op.getNumLoops())
+      return false;
+  }
   auto both = value.getCondition().getDefiningOp<arith::AndIOp>();
-  if (!number || number.getDim() + 1 != op.getNumLoops() || !both ||
-      llvm::range_size(body.without_terminator()) != 7)
+  if (!both)
     return false;
   auto less = both.getLhs().getDefiningOp<arith::CmpFOp>();
   auto ordered = both.getRhs().getDefiningOp<arith::CmpFOp>();
@@ -75,7 +78,7 @@ std::optional<Extreme> match(linalg::GenericOp op) {
   Extreme result{op, {}, 0, 0};
   unsigned loops = op.getNumLoops();
   if (!op.hasPureBufferSemantics() || op.getNumDpsInputs() != 1 ||
-      op.getNumDpsInits() != 2 || loops == 0 ||
+      op.getNumDpsInits() < 1 || op.getNumDpsInits() > 2 || loops == 0 ||
       op.getNumReductionLoops() != 1 ||
       op.getIteratorTypesArray().back() != utils::IteratorType::reduction)
     return std::nullopt;
@@ -84,13 +87,14 @@ std::optional<Extreme> match(linalg::GenericOp op) {
   AffineMap outer = AffineMap::getMultiDimIdentityMap(loops, op.getContext())
                         .dropResult(loops - 1);
   if (!type || type.isDynamicDim(loops - 1) || !maps[0].isIdentity() ||
-      maps[1] != outer || maps[2] != outer)
+      maps[1] != outer || maps.back() != outer)
     return std::nullopt;
   auto [strides, offset] = type.getStridesAndOffset();
   Type element = type.getElementType();
-  auto index = cast<MemRefType>(op.getDpsInits()[1].getType()).getElementType();
   if (strides.back() != 1 || !(element.isF32() || element.isF64()) ||
-      !index.isInteger(64) || !matchBody(op, result.better))
+      (op.getNumDpsInits() == 2 &&
+       !getElementTypeOrSelf(op.getDpsInits()[1]).isInteger(64)) ||
+      !matchBody(op, result.better))
     return std::nullopt;
   result.size = type.getShape().back();
   result.lanes = kVectorBytes / (element.getIntOrFloatBitWidth() / 8);
@@ -103,8 +107,11 @@ void lower(const Extreme &extreme) {
   linalg::GenericOp op = extreme.op;
   Location loc = op.getLoc();
   OpBuilder builder(op);
-  Value in = op.getDpsInputs()[0], values = op.getDpsInits()[0],
-        places = op.getDpsInits()[1];
+  // Where nobody asks for the place it decides all the same which of two equal
+  // elements it is: a zero has a sign.
+  Value in = op.getDpsInputs()[0], values = op.getDpsInits()[0], places;
+  if (op.getNumDpsInits() == 2)
+    places = op.getDpsInits()[1];
   auto type = cast<MemRefType>(in.getType());
   int64_t lanes = extreme.lanes, whole = extreme.size / lanes * lanes;
   auto index = [&](int64_t i) -> Value {
@@ -142,7 +149,9 @@ void lower(const Extreme &extreme) {
   };
 
   Value best = memref::LoadOp::create(builder, loc, values, at);
-  Value place = memref::LoadOp::create(builder, loc, places, at);
+  Value place =
+      places ? memref::LoadOp::create(builder, loc, places, at).getResult()
+             : arith::ConstantIntOp::create(builder, loc, 0, 64).getResult();
   auto valuesType = VectorType::get(lanes, type.getElementType());
   auto placesType = VectorType::get(lanes, builder.getI64Type());
   auto spread = [&](VectorType as, Value x) -> Value {
@@ -201,7 +210,8 @@ void lower(const Extreme &extreme) {
         scf::YieldOp::create(builder, loc, ValueRange{found, where});
       });
   memref::StoreOp::create(builder, loc, rest.getResult(0), values, at);
-  memref::StoreOp::create(builder, loc, rest.getResult(1), places, at);
+  if (places)
+    memref::StoreOp::create(builder, loc, rest.getResult(1), places, at);
   op.erase();
 }
 

@@ -59,6 +59,31 @@ func.func @open(%x: memref<?x100xf32>, %v: memref<?xf32>, %i: memref<?xi64>) {
 
 // -----
 
+// The least alone.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#rows = affine_map<(d0, d1) -> (d0)>
+
+// CHECK-LABEL: func.func @value
+// CHECK-SAME:    %[[X:.*]]: memref<8x100xf32>, %[[V:.*]]: memref<8xf32>)
+// CHECK:         vector.load %[[X]]{{.*}} : memref<8x100xf32>, vector<16xf32>
+// CHECK:         memref.store %{{.*}}, %[[V]]
+// CHECK-NOT:     memref.store
+// CHECK:         return
+func.func @value(%x: memref<8x100xf32>, %v: memref<8xf32>) {
+  linalg.generic {indexing_maps = [#id, #rows], iterator_types = ["parallel", "reduction"]} ins(%x : memref<8x100xf32>) outs(%v : memref<8xf32>) {
+  ^bb0(%in: f32, %best: f32):
+    %less = arith.cmpf ult, %in, %best : f32
+    %known = arith.cmpf ord, %best, %best : f32
+    %takes = arith.andi %less, %known : i1
+    %a = arith.select %takes, %in, %best : f32
+    linalg.yield %a : f32
+  }
+  return
+}
+
+// -----
+
 // Too short, and of another order: they stay.
 
 #id = affine_map<(d0) -> (d0)>

@@ -76,6 +76,23 @@ static bool belongsToSum(linalg::GenericOp op) {
   return false;
 }
 
+/// Finds the least or greatest of what is one after the other: that takes
+/// vectors of its own, in which nothing else has a place.
+static bool isExtreme(Operation *consumer) {
+  auto op = dyn_cast<linalg::GenericOp>(consumer);
+  if (!op || op.getNumReductionLoops() != 1 ||
+      op.getIteratorTypesArray().back() != utils::IteratorType::reduction)
+    return false;
+  auto value = op.getBlock()
+                   ->getTerminator()
+                   ->getOperand(0)
+                   .getDefiningOp<arith::SelectOp>();
+  auto both = value ? value.getCondition().getDefiningOp<arith::AndIOp>()
+                    : nullptr;
+  return both && both.getLhs().getDefiningOp<arith::CmpFOp>() &&
+         both.getRhs().getDefiningOp<arith::CmpFOp>();
+}
+
 /// The consumer may yield what the producer does, for all that use it.
 static bool canShare(OpOperand &operand) {
   auto producer = operand.get().getDefiningOp<linalg::GenericOp>();
@@ -571,7 +588,9 @@ struct FuseElementwisePass
     RewritePatternSet patterns(context);
     auto onlyUser = [](OpOperand *operand) {
       Operation *producer = operand->get().getDefiningOp();
-      return producer && producer->hasOneUse();
+      return producer && producer->hasOneUse() &&
+             !(isa<linalg::GenericOp>(producer) &&
+               isExtreme(operand->getOwner()));
     };
     linalg::populateElementwiseOpsFusionPatterns(patterns, onlyUser);
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, onlyUser);

@@ -334,3 +334,36 @@ func.func @whole(%x: tensor<4x8xf32>, %y: tensor<4x4xf32>, %z: tensor<2x8xf32>) 
   } -> tensor<4x8xf32>
   return %s, %t, %columns : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// -----
+
+// What the least is asked of stays a loop of its own, which vectors compute.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#rows = affine_map<(d0, d1) -> (d0)>
+
+// CHECK-LABEL: func.func @least
+// CHECK:         %[[E:.*]] = linalg.generic {{.*}}"parallel", "parallel"]
+// CHECK:           math.exp
+// CHECK:         linalg.generic {{.*}}"reduction"{{.*}} ins(%[[E]] :
+// CHECK-NOT:       math.exp
+// CHECK:         return
+func.func @least(%x: tensor<8x100xf32>, %init: tensor<8xf32>) -> tensor<8xf32> {
+  %e = tensor.empty() : tensor<8x100xf32>
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<8x100xf32>) outs(%e : tensor<8x100xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %s = math.exp %a : f32
+    linalg.yield %s : f32
+  } -> tensor<8x100xf32>
+  %least = linalg.generic {indexing_maps = [#id, #rows], iterator_types = ["parallel", "reduction"]}
+      ins(%y : tensor<8x100xf32>) outs(%init : tensor<8xf32>) {
+  ^bb0(%a: f32, %best: f32):
+    %less = arith.cmpf ult, %a, %best : f32
+    %known = arith.cmpf ord, %best, %best : f32
+    %takes = arith.andi %less, %known : i1
+    %s = arith.select %takes, %a, %best : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %least : tensor<8xf32>
+}
