@@ -113,6 +113,7 @@ void evox::buildToLoopsPipeline(OpPassManager &pm,
   EvoxParallelizeLoopsOptions parallelize;
   parallelize.drawsAsTask = options.rng == "torch";
   pm.addPass(createEvoxParallelizeLoops(parallelize));
+  pm.nest<func::FuncOp>().addPass(createEvoxFlattenRows());
   verify(pm, "loops");
 }
 

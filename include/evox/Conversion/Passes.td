@@ -186,6 +186,45 @@ def EvoxParallelizeLoops : Pass<"evox-parallelize-loops", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def EvoxFlattenRows : Pass<"evox-flatten-rows", "::mlir::func::FuncOp"> {
+  let summary = "Parallel loops over narrow rows become loops over elements";
+  let description = [{
+    Vectors of a few columns are mostly rest. Where each element of some rows is
+    computed by itself, blocks of 16 rows become one loop over their elements,
+    which lie one behind the other. What all rows share, and what is one number
+    per row, is repeated on the stack, as often as a block has it.
+
+    Example: for columns %b and rows of 10,
+
+    ```mlir
+    scf.for %i = %from to %to step %c1 {
+      scf.for %j = %c0 to %c10 step %c1 {
+        %x = memref.load %a[%i, %j] : memref<1000x10xf32>
+        %y = memref.load %b[%j] : memref<10xf32>
+        ...
+    ```
+
+    becomes
+
+    ```mlir
+    %flat = memref.collapse_shape %a [[0, 1]] : ...
+    scf.for %first = %from to %middle step %c16 {
+      scf.for %k = %c0 to %c160 step %c1 {
+        %x = memref.load %flat[%first * 10 + %k] : memref<10000xf32>
+        %y = memref.load %repeated[%k] : memref<160xf32>
+        ...
+    ```
+
+    and the same once more for the rows that are left.
+  }];
+  let options = [
+    Option<"mostColumns", "most-columns", "int64_t", "31",
+           "Wider rows stay">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def EvoxAllowFastMath : Pass<"evox-allow-fast-math", "::mlir::func::FuncOp"> {
   let summary = "The program's arithmetic may be rearranged";
   let description = [{

@@ -233,3 +233,48 @@ func.func @long_rows(%x: memref<64x8192xf32>, %y: memref<64x8192xf32>) {
   } {evox.parallel}
   return
 }
+
+// -----
+
+// A small loop waits for a larger one to join, but not the larger for the
+// smaller.
+
+// CHECK-LABEL: func.func @larger
+// CHECK:         scf.for
+// CHECK:         call @larger.rows0
+// CHECK:         return
+func.func @larger(%x: memref<10xf32>, %y: memref<1000xf32>, %z: memref<1000xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c10 = arith.constant 10 : index
+  %c1000 = arith.constant 1000 : index
+  scf.for %i = %c0 to %c10 step %c1 {
+    %v = memref.load %x[%i] : memref<10xf32>
+    %w = arith.addf %v, %v : f32
+    memref.store %w, %x[%i] : memref<10xf32>
+  } {evox.parallel}
+  scf.for %i = %c0 to %c1000 step %c1 {
+    %v = memref.load %y[%i] : memref<1000xf32>
+    %w = arith.addf %v, %v : f32
+    memref.store %w, %z[%i] : memref<1000xf32>
+  } {evox.parallel}
+  return
+}
+
+// -----
+
+// One row of many is read: it is small, whatever the number of rows.
+
+// CHECK-LABEL: func.func @one_row
+// CHECK-NOT:     parallel_call
+// CHECK:         return
+func.func @one_row(%x: memref<1000x100xf32>, %k: index, %y: memref<100xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c100 = arith.constant 100 : index
+  scf.for %j = %c0 to %c100 step %c1 {
+    %v = memref.load %x[%k, %j] : memref<1000x100xf32>
+    memref.store %v, %y[%j] : memref<100xf32>
+  } {evox.parallel}
+  return
+}
