@@ -114,12 +114,12 @@ static evox_view viewOf(const evox_type &type) {
 // The initial values lie in the library's file. Pages of it that were copied go
 // again: else the first instance would hold its state twice.
 static void copyInitial(void *to, const unsigned char *from, int64_t bytes) {
-  constexpr int64_t kChunk = 4 << 20;
+  constexpr int64_t kChunk = 256 << 10, kLeast = 64 << 10;
   uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
   for (int64_t i = 0; i < bytes; i += kChunk) {
     int64_t some = bytes - i < kChunk ? bytes - i : kChunk;
     std::memcpy(static_cast<unsigned char *>(to) + i, from + i, size_t(some));
-    if (bytes < kChunk)
+    if (bytes < kLeast)
       continue;
     uintptr_t first = uintptr_t(from + i) / page * page;
     uintptr_t last = uintptr_t(from + i + some) / page * page;

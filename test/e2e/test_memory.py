@@ -52,6 +52,31 @@ def test_state_is_held_once():
     assert state < int(done.stdout) < 1.5 * state
 
 
+class Several(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        for i in range(5):
+            self.register_buffer(f"x{i}", torch.rand(2048, 128))
+
+    @torch.jit.export
+    def step(self):
+        self.x0 = self.x0 + self.x1 + self.x2 + self.x3 + self.x4
+        self.x1 = self.x0 - self.x1
+
+    def forward(self):
+        self.step()
+
+
+# Each of a megabyte.
+def test_a_small_state_is_held_once():
+    program = evox_mlir.compile(torch.jit.script(Several()), methods=["step"])
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, program.library.path],
+        check=True, capture_output=True, text=True)
+    state = 5 * 2048 * 128 * 4
+    assert state < int(done.stdout) < 1.5 * state
+
+
 def test_initial_values_are_there_again():
     walk = Walk()
     program = evox_mlir.compile(torch.jit.script(walk), methods=["step"])
