@@ -18,6 +18,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace evox {
 #define GEN_PASS_DEF_EVOXHOISTINVARIANTS
@@ -439,6 +440,13 @@ struct HoistInvariantsPass
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     SmallVector<func::FuncOp> funcs(getOperation().getOps<func::FuncOp>());
+    llvm::StringSet<> repeated; // entry points, by name
+    for (func::FuncOp func : funcs)
+      if (auto entry = func->getAttrOfType<DictionaryAttr>(attr::kEntry)) {
+        EntryInfo info = EntryInfo::get(func, entry);
+        if (info.phase == info.next)
+          repeated.insert(info.name);
+      }
     for (func::FuncOp func : funcs) {
       if (func.isExternal())
         continue;
@@ -452,11 +460,13 @@ struct HoistInvariantsPass
       auto entry = func->getAttrOfType<DictionaryAttr>(attr::kEntry);
       if (!entry)
         continue;
-      EntryInfo info = EntryInfo::get(func, entry);
+      // The code for phases that lead elsewhere is split likewise: mostly it is
+      // the same code, and then there need be only one.
+      bool isRepeated = repeated.contains(EntryInfo::get(func, entry).name);
       bool takesArgs = llvm::any_of(
           llvm::seq<unsigned>(0, func.getNumArguments()),
           [&](unsigned i) { return bool(func.getArgAttr(i, attr::kArg)); });
-      if (info.phase == info.next && !takesArgs)
+      if (isRepeated && !takesArgs)
         hoistFrom(func, symbols);
     }
   }

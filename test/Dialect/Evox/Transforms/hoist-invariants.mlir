@@ -301,3 +301,33 @@ func.func @first(%m: tensor<4x4xf32> {evox.slot = 0 : i32}, %x: tensor<4xf32> {e
   %y = arith.addf %u, %x : tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// Where the same entry point is called again and again in a later phase, its
+// code for the phase before is split in the same way: it is one code.
+
+// CHECK:       func.func private @step.once(
+// CHECK:         evox.linalg.eigh
+// CHECK-LABEL: func.func @step(
+// CHECK-NOT:     evox.linalg.eigh
+// CHECK:       func.func private @step_1.once(
+// CHECK:         evox.linalg.eigh
+// CHECK-LABEL: func.func @step_1(
+// CHECK-NOT:     evox.linalg.eigh
+evox.module @A attributes {phases = [{}, {}]} {
+  evox.state parameter @m "m" : tensor<4x4xf32>
+  evox.state mutable @x "x" : tensor<4xf32>
+}
+func.func @step(%m: tensor<4x4xf32> {evox.slot = 0 : i32}, %x: tensor<4xf32> {evox.slot = 1 : i32})
+    -> (tensor<4xf32> {evox.slot = 1 : i32}) attributes {evox.entry = {name = "step", phase = 0 : i64, next = 1 : i64}} {
+  %u, %v, %i = evox.linalg.eigh %m : tensor<4x4xf32> -> tensor<4xf32>, tensor<4x4xf32>, tensor<i32>
+  %y = arith.addf %u, %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+func.func @step_1(%m: tensor<4x4xf32> {evox.slot = 0 : i32}, %x: tensor<4xf32> {evox.slot = 1 : i32})
+    -> (tensor<4xf32> {evox.slot = 1 : i32}) attributes {evox.entry = {name = "step", phase = 1 : i64, next = 1 : i64}} {
+  %u, %v, %i = evox.linalg.eigh %m : tensor<4x4xf32> -> tensor<4xf32>, tensor<4x4xf32>, tensor<i32>
+  %y = arith.addf %u, %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}

@@ -173,7 +173,9 @@ def EvoxHoistInvariants
     constants and slots that it does not write moves to a function of its own
     (`evox.once`), whose results become arguments (`evox.invariant`). The
     library calls that function once before the calls of a `run`, and before a
-    single call. The same goes for loops that are known to run.
+    single call. The same goes for loops that are known to run. Where another
+    phase of such an entry point leads elsewhere, it is split too, so that the
+    phases can share code.
 
     Not everything that is invariant moves, as reading a value again may cost
     more than computing it on the fly: what does is ops that take more than a
