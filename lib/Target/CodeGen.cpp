@@ -16,6 +16,7 @@
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
 #include "llvm/Transforms/IPO/MergeFunctions.h"
@@ -257,6 +258,16 @@ struct KeepOuterLoops : PassInfoMixin<KeepOuterLoops> {
 };
 } // namespace
 
+/// In blocks of thousands of instructions LLVM's vectorizer of straight code takes
+/// most of the time that compiling takes; with a tenth of its budget it finds the
+/// same.
+static void limitBlockVectorizer() {
+  auto &options = cl::getRegisteredOptions();
+  auto found = options.find("slp-schedule-budget");
+  if (found != options.end() && !found->second->getNumOccurrences())
+    found->second->addOccurrence(0, found->first, "10000");
+}
+
 void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
   if (level < 3)
     machine.setOptLevel(level < 2 ? CodeGenOptLevel::Less
@@ -275,6 +286,7 @@ void evox::optimize(Module &module, TargetMachine &machine, unsigned level) {
   FunctionAnalysisManager functions;
   CGSCCAnalysisManager graphs;
   ModuleAnalysisManager modules;
+  limitBlockVectorizer();
   PassBuilder builder(&machine, tuning);
   builder.registerLateLoopOptimizationsEPCallback(
       [](LoopPassManager &passes, OptimizationLevel) {

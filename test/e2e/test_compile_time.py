@@ -45,8 +45,8 @@ def test_code_does_not_grow(make, sizes, tools, tmp_path, record_property):
     counts = [sum(instructions(make(n), tools, tmp_path).values())
               for n in sizes]
     record_property("figure", f"{counts} instructions at sizes {sizes}")
-    # Loops over a few hundred are unrolled, and have tasks for threads later.
-    assert max(counts) < 1.35 * min(counts), counts
+    # What is small is unrolled as a whole, what is larger has tasks for threads.
+    assert max(counts[1:]) < 1.25 * counts[0], counts
 
 
 def test_phases_share_code(tools, tmp_path):
