@@ -34,12 +34,12 @@ constexpr int64_t kGroupBytes = 128, kMostGroups = kColumns * 8 / kGroupBytes;
 
 int64_t roundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// c[Rows][Vectors of Bytes] += a b, for panels a[k][Width], b[k][columns], of
+/// c[Rows][Vectors of Bytes] += a b, for panels a[k][Width], b[k][bStep], of
 /// which the first ones are read.
 template <typename T, int Bytes, int Rows, int Vectors, int Width>
 EVOX_INLINE void multiplyTile(int64_t depth, const T *__restrict a,
-                              const T *__restrict b, T *__restrict c,
-                              int64_t stride) {
+                              const T *__restrict b, int64_t bStep,
+                              T *__restrict c, int64_t stride) {
   typedef T Vector __attribute__((vector_size(Bytes)));
   constexpr int lanes = Bytes / int(sizeof(T));
   Vector sums[Rows][Vectors];
@@ -62,7 +62,7 @@ EVOX_INLINE void multiplyTile(int64_t depth, const T *__restrict a,
         sums[i][j] = __builtin_elementwise_fma(x, row[j], sums[i][j]);
     }
     a += Width;
-    b += 2 * lanes;
+    b += bStep;
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < Rows; ++i)
@@ -74,26 +74,28 @@ EVOX_INLINE void multiplyTile(int64_t depth, const T *__restrict a,
 // The panels' widths, of b two vectors; and for the edges the same with fewer
 // rows or with one vector.
 template <typename T> struct Tile {
-  using Multiply = void (*)(int64_t, const T *, const T *, T *, int64_t);
+  using Multiply = void (*)(int64_t, const T *, const T *, int64_t, T *,
+                            int64_t);
   Multiply multiply[2][2];
   int64_t rows, columns, fewRows;
 };
 constexpr int64_t kMostTileRows = 12, kMostTileBytes = 128;
 
 template <typename T, int Rows, int Vectors>
-void tileBase(int64_t depth, const T *a, const T *b, T *c, int64_t stride) {
-  multiplyTile<T, 16, Rows, Vectors, 4>(depth, a, b, c, stride);
+void tileBase(int64_t depth, const T *a, const T *b, int64_t bStep, T *c,
+              int64_t stride) {
+  multiplyTile<T, 16, Rows, Vectors, 4>(depth, a, b, bStep, c, stride);
 }
 #if defined(__x86_64__)
 template <typename T, int Rows, int Vectors>
-EVOX_AVX2 void tileAvx2(int64_t depth, const T *a, const T *b, T *c,
-                        int64_t stride) {
-  multiplyTile<T, 32, Rows, Vectors, 6>(depth, a, b, c, stride);
+EVOX_AVX2 void tileAvx2(int64_t depth, const T *a, const T *b, int64_t bStep,
+                        T *c, int64_t stride) {
+  multiplyTile<T, 32, Rows, Vectors, 6>(depth, a, b, bStep, c, stride);
 }
 template <typename T, int Rows, int Vectors>
-EVOX_AVX512 void tileAvx512(int64_t depth, const T *a, const T *b, T *c,
-                            int64_t stride) {
-  multiplyTile<T, 64, Rows, Vectors, 12>(depth, a, b, c, stride);
+EVOX_AVX512 void tileAvx512(int64_t depth, const T *a, const T *b, int64_t bStep,
+                            T *c, int64_t stride) {
+  multiplyTile<T, 64, Rows, Vectors, 12>(depth, a, b, bStep, c, stride);
 }
 #endif
 
@@ -128,10 +130,12 @@ template <typename T> struct Product {
   Strided<const T> a;
   T *b; // packed
   Strided<T> c;
-  int64_t rows, depth, columns, rowsPerTask;
+  int64_t rows, depth, columns, tasks;
   T alpha;
-  // What is packed: of b, in groups of columns; task i does some groups.
+  // What is packed: of b, in groups of columns; task i does some groups. For a
+  // few rows that would cost as much as the product: `direct`.
   Strided<const T> from;
+  bool direct;
   int64_t groupsPerTask;
   int32_t begin[kMostGroups], end[kMostGroups]; // rows with more than zeros
 
@@ -144,6 +148,11 @@ template <typename T> struct Product {
   void multiplyRows(int64_t task);
   void packGroups(int64_t task);
   void findZeros(int64_t group);
+  /// The panel at column j is read where it is.
+  bool isDirect(int64_t j) const {
+    return direct && (columns - j >= tile.columns ||
+                      columns - j == tile.columns / 2);
+  }
   int64_t groups() const {
     constexpr int64_t width = kGroupBytes / int64_t(sizeof(T));
     return (columns + width - 1) / width;
@@ -250,10 +259,12 @@ template <typename T> void Product<T>::packGroups(int64_t task) {
   int64_t nr = tile.columns, first = task * groupsPerTask;
   int64_t last = atMost(first + groupsPerTask, groups());
   for (int64_t j = first * width; j < atMost(last * width, columns); j += nr)
-    packPanel(from.at(0, j).transposed(), T(1), atMost(nr, columns - j), depth,
-              nr, b + j * depth);
-  for (int64_t group = first; group < last; ++group)
-    findZeros(group);
+    if (!isDirect(j))
+      packPanel(from.at(0, j).transposed(), T(1), atMost(nr, columns - j),
+                depth, nr, b + j * depth);
+  if (!direct)
+    for (int64_t group = first; group < last; ++group)
+      findZeros(group);
 }
 
 /// Times zero, these are zeros.
@@ -270,8 +281,10 @@ template <typename T> bool allFinite(Strided<const T> a, int64_t m, int64_t n) {
 }
 
 template <typename T> void Product<T>::multiplyRows(int64_t task) {
-  int64_t first = task * rowsPerTask, some = atMost(rowsPerTask, rows - first);
-  int64_t mr = tile.rows, nr = tile.columns;
+  // Whole tiles, of which the tasks have as many as each other, or one more.
+  int64_t mr = tile.rows, nr = tile.columns, tiles = (rows + mr - 1) / mr;
+  int64_t first = tiles * task / tasks * mr;
+  int64_t some = atMost(tiles * (task + 1) / tasks * mr, rows) - first;
   T *panel = static_cast<T *>(
       evox_rt_alloc(ctx, roundUp(some, mr) * depth * int64_t(sizeof(T))));
   packRows(a.at(first, 0), alpha, some, depth, mr, panel);
@@ -283,19 +296,21 @@ template <typename T> void Product<T>::multiplyRows(int64_t task) {
       continue;
     for (int64_t i = 0; i < some; i += mr) {
       const T *pa = panel + i * depth + skipped * mr;
-      const T *pb = b + j * depth + skipped * nr;
+      int64_t step = isDirect(j) ? from.row : nr;
+      const T *pb =
+          (isDirect(j) ? &from(0, j) : b + j * depth) + skipped * step;
       int64_t m = atMost(mr, some - i), n = atMost(nr, columns - j);
       T *to = &c(first + i, j);
       bool few = m <= tile.fewRows, narrow = n <= nr / 2;
       auto multiplyTile = tile.multiply[few][narrow];
       if (m == (few ? tile.fewRows : mr) && n == (narrow ? nr / 2 : nr)) {
-        multiplyTile(left, pa, pb, to, c.row);
+        multiplyTile(left, pa, pb, step, to, c.row);
         continue;
       }
       std::memset(edge, 0, size_t((few ? tile.fewRows : mr) * nr) * sizeof(T));
       for (int64_t r = 0; r < m; ++r)
         std::memcpy(edge + r * nr, to + r * c.row, size_t(n) * sizeof(T));
-      multiplyTile(left, pa, pb, edge, nr);
+      multiplyTile(left, pa, pb, step, edge, nr);
       for (int64_t r = 0; r < m; ++r)
         std::memcpy(to + r * c.row, edge + r * nr, size_t(n) * sizeof(T));
     }
@@ -459,10 +474,16 @@ void evox::rt::addProduct(evox_ctx *ctx, T alpha, Strided<const T> a,
   job.tile = tileOf<T>(isa);
   job.rows = m;
   job.alpha = alpha;
-  int64_t share = (m + 2 * instance->threads - 1) / (2 * instance->threads);
-  job.rowsPerTask =
-      roundUp(atMost(instance->threads > 1 ? share : kMostRows, kMostRows),
-              job.tile.rows);
+  int64_t threads = instance->threads < 1 ? 1 : instance->threads;
+  int64_t tiles = (m + job.tile.rows - 1) / job.tile.rows;
+  int64_t most = kMostRows / job.tile.rows; // of a task
+  job.tasks = (tiles + most - 1) / most;
+  if (threads > 1) {
+    // As many for each thread, at least two to even out what else they do.
+    job.tasks = roundUp(job.tasks < 2 * threads ? 2 * threads : job.tasks,
+                        threads);
+    job.tasks = atMost(job.tasks, tiles);
+  }
   int64_t width = atMost(roundUp(n, job.tile.columns), kColumns);
   job.b = static_cast<T *>(
       evox_rt_alloc(ctx, width * atMost(k, kDepth) * int64_t(sizeof(T))));
@@ -474,31 +495,30 @@ void evox::rt::addProduct(evox_ctx *ctx, T alpha, Strided<const T> a,
       job.a = a.at(0, l);
       job.c = c.at(0, j);
       // Waking threads takes some microseconds.
-      bool shared = instance->threads > 1 &&
-                    m * job.columns * job.depth >= 2'000'000;
+      bool shared = threads > 1 && m * job.columns * job.depth >= 1'000'000;
+      bool packShared = shared && job.columns * job.depth >= 30'000 && m > 16;
       int64_t groups = job.groups();
+      job.direct = m <= 16 && b.column == 1;
       job.groupsPerTask =
-          shared ? (groups + instance->threads - 1) / instance->threads
-                 : groups;
-      if (shared)
+          packShared ? (groups + threads - 1) / threads : groups;
+      if (packShared)
         evox_rt_parallel(ctx, Product<T>::pack, &job,
                          (groups + job.groupsPerTask - 1) / job.groupsPerTask);
       else
         job.packGroups(0);
       int64_t left = 0;
-      for (int64_t group = 0; group < groups; ++group)
+      for (int64_t group = 0; group < groups && !job.direct; ++group)
         left += job.end[group] - job.begin[group];
-      if (left * 4 > groups * job.depth * 3 ||
+      if (job.direct || left * 4 > groups * job.depth * 3 ||
           !allFinite(job.a, m, job.depth))
         for (int64_t group = 0; group < groups; ++group) {
           job.begin[group] = 0;
           job.end[group] = int32_t(job.depth);
         }
-      int64_t tasks = (m + job.rowsPerTask - 1) / job.rowsPerTask;
       if (shared)
-        evox_rt_parallel(ctx, Product<T>::run, &job, tasks);
+        evox_rt_parallel(ctx, Product<T>::run, &job, job.tasks);
       else
-        for (int64_t i = 0; i < tasks; ++i)
+        for (int64_t i = 0; i < job.tasks; ++i)
           Product<T>::run(&job, i);
     }
   }
