@@ -201,8 +201,14 @@ std::string evox::getVariantSymbol(const ProgramInfo &program, size_t variant,
 }
 
 static void setProcessor(Function &function, const VariantInfo &variant) {
+  std::string features = variant.features;
+  // LLVM makes vectors of rows of a loop over few columns, by gathers and
+  // scatters, which take longer than the numbers one by one.
+  if (function.getParent()->getTargetTriple().isX86())
+    features += features.empty() ? "+prefer-no-gather,+prefer-no-scatter"
+                                 : ",+prefer-no-gather,+prefer-no-scatter";
   function.addFnAttr("target-cpu", variant.cpu);
-  function.addFnAttr("target-features", variant.features);
+  function.addFnAttr("target-features", features);
   // LLVM's default of 256 is for code that uses vectors now and then.
   function.addFnAttr("prefer-vector-width", "512");
 }

@@ -13,7 +13,7 @@
 // LLVM-DAG: <8 x float>
 // LLVM-DAG: define internal void @evox_entry.step.x86-64({{.*}} [[V1:#[0-9]+]]
 // LLVM-DAG: <4 x float>
-// LLVM-DAG: attributes [[V4]] = {{.*}}"target-cpu"="x86-64-v4"
+// LLVM-DAG: attributes [[V4]] = {{.*}}"target-cpu"="x86-64-v4" "target-features"="{{.*}}+prefer-no-gather,+prefer-no-scatter
 // LLVM-DAG: attributes [[V3]] = {{.*}}"target-cpu"="x86-64-v3"
 // LLVM-DAG: attributes [[V1]] = {{.*}}"target-cpu"="x86-64"
 // RUN: evox-compile %s --emit=asm --cpu=x86-64,x86-64-v4,x86-64-v3 | FileCheck %s --check-prefix=ASM
