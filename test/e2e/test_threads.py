@@ -18,6 +18,10 @@ CASES = [
     (Case("DE", "Griewank", pop=1024, dim=64), 5),
     (Case("OpenES", "Ackley", pop=512, dim=200), 3),
     (Case("NSGA2", "DTLZ2", pop=500, dim=12), 3),
+    (Case("SHADE", "Ackley", pop=700, dim=50), 3),
+    (Case("SNES", "Ackley", dtype="float64", pop=700, dim=50), 3),
+    # The number of its individuals is open.
+    (Case("RVEA", "DTLZ2", pop=200, dim=12), 3),
     # Where draws begin to be made by rows, and tasks are of a few rows.
     (Case("PSO", "Ackley", pop=100, dim=100), 5),
     (Case("PSO", "Ackley", pop=1000, dim=10), 5),

@@ -91,8 +91,8 @@ def EvoxLowerExtremes : Pass<"evox-lower-extremes", "::mlir::func::FuncOp"> {
   let summary = "argmin and argmax go through vectors";
   let description = [{
     A `linalg.generic` on buffers that finds the least or greatest element of
-    the last dimension and where it is, NaN before all others, the first one of
-    several: each lane of a vector finds its own, and the first extreme one of
+    the last dimension, and where it is if asked for that, NaN before all
+    others, the first one of several: each lane of a vector finds its own, and the first extreme one of
     the lanes is the result. It is the same element as before.
 
     Restrictions: float32 and float64 of static sizes, four vectors or more.
@@ -171,8 +171,10 @@ def EvoxParallelizeLoops : Pass<"evox-parallelize-loops", "::mlir::ModuleOp"> {
     one more task, which keeps their order. What `evox-split-draws` made loops
     of is drawn a tile at a time.
 
-    Restrictions: the loops' bounds are constants. Loops that contain checks,
-    calls or draws stay as they are.
+    A loop over rows whose number only the run decides makes tasks by itself,
+    as many as there turn out to be.
+
+    Restrictions: loops that contain checks, calls or draws stay as they are.
   }];
   let options = [
     Option<"minTaskCost", "min-task-cost", "int64_t", "15000",

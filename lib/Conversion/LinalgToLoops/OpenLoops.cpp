@@ -35,7 +35,7 @@ namespace {
 /// where a row is one number.
 constexpr int64_t kMostTasks = 64, kVector = 16;
 /// Nobody has so many rows that cost next to nothing.
-constexpr int64_t kMostRows = 1 << 20;
+constexpr int64_t kMostRows = 1 << 18;
 
 bool isOpen(scf::ForOp loop) {
   return loop.getNumResults() == 0 &&

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DrawLoops.h"
+#include "OpenLoops.h"
 #include "RowAccesses.h"
 #include "evox/Conversion/Passes.h"
 #include "evox/Dialect/Evox/IR/EvoxDialect.h"
@@ -713,6 +714,8 @@ struct ParallelizeLoopsPass
       EvoxParallelizeLoopsOptions options{minTaskCost, drawsAsTask, tileBytes};
       for (Block &block : func.getBody())
         Grouping(func, options, symbols, counter).run(block);
+      parallelizeOpenLoops(func, costOf, minTaskCost, kByteCost, symbols,
+                           counter);
     }
   }
 };

@@ -278,3 +278,34 @@ func.func @one_row(%x: memref<1000x100xf32>, %k: index, %y: memref<100xf32>) {
   } {evox.parallel}
   return
 }
+
+// -----
+
+// Rows whose number the run decides: how many tasks there are, too.
+
+// CHECK-LABEL: func.func @open(
+// CHECK-SAME:    %[[X:.*]]: memref<?x1000xf32>, %[[Y:.*]]: memref<?x1000xf32>)
+// CHECK:         %[[N:.*]] = memref.dim %[[X]]
+// CHECK:         %[[PER:.*]] = arith.maxui
+// CHECK:         %[[TASKS:.*]] = arith.divui %{{.*}}, %[[PER]]
+// CHECK:         call @open.rows0(%[[TASKS]], %[[N]], %[[PER]], %[[X]], %[[Y]]) {evox.parallel_call}
+// CHECK:         return
+// CHECK:       func.func private @open.rows0(%[[I:.*]]: index, %[[ROWS:.*]]: index, %[[EACH:.*]]: index,
+// CHECK:         %[[FROM:.*]] = arith.muli %[[I]], %[[EACH]]
+// CHECK:         %[[NEXT:.*]] = arith.addi %[[FROM]], %[[EACH]]
+// CHECK:         %[[TO:.*]] = arith.minui %[[NEXT]], %[[ROWS]]
+// CHECK:         scf.for %{{.*}} = %[[FROM]] to %[[TO]]
+func.func @open(%x: memref<?x1000xf32>, %y: memref<?x1000xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c1000 = arith.constant 1000 : index
+  %n = memref.dim %x, %c0 : memref<?x1000xf32>
+  scf.for %i = %c0 to %n step %c1 {
+    scf.for %j = %c0 to %c1000 step %c1 {
+      %a = memref.load %x[%i, %j] : memref<?x1000xf32>
+      %b = math.sqrt %a : f32
+      memref.store %b, %y[%i, %j] : memref<?x1000xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  return
+}
