@@ -66,32 +66,39 @@ EVOX_INLINE void put(double *out, const Words &w) {
   store(out, unitDoubles(w));
 }
 
-/// The n elements of a draw from `first` on, which is the first of a block.
+/// Groups of N vectors' blocks, as long as they are whole; where it ends.
 template <int N, typename T>
-EVOX_INLINE void philox(T *__restrict out, int64_t first, int64_t n,
-                        uint64_t draw, uint64_t seed) {
+EVOX_INLINE int64_t philoxWhole(T *__restrict out, int64_t at, int64_t first,
+                                int64_t n, uint64_t draw, uint64_t seed) {
   constexpr int64_t each = sizeof(T) / 4, lanes = 16 / each;
-  constexpr int64_t step = 2 * lanes;
-  int64_t at = 0;
-  for (; N > 1 && at + N * step <= n; at += N * step) {
+  for (; at + 2 * N * lanes <= n; at += 2 * N * lanes) {
     Words words[2 * N];
     philoxWords<N>(uint64_t(first + at) * each / 4, draw, seed, words);
     for (int i = 0; i < 2 * N; ++i)
       put(out + at + i * lanes, words[i]);
   }
-  for (; at < n; at += step) {
-    Words words[2];
-    philoxWords<1>(uint64_t(first + at) * each / 4, draw, seed, words);
-    if (n - at >= step) {
-      put(out + at, words[0]);
-      put(out + at + lanes, words[1]);
-    } else {
-      T rest[step];
-      put(rest, words[0]);
-      put(rest + lanes, words[1]);
-      std::memcpy(out + at, rest, size_t(n - at) * sizeof(T));
-    }
-  }
+  return at;
+}
+
+/// The n elements of a draw from `first` on, which is the first of a block.
+template <int N, typename T>
+EVOX_INLINE void philox(T *__restrict out, int64_t first, int64_t n,
+                        uint64_t draw, uint64_t seed) {
+  constexpr int64_t each = sizeof(T) / 4, lanes = 16 / each;
+  int64_t at = 0;
+  if constexpr (N > 2)
+    at = philoxWhole<N>(out, at, first, n, draw, seed);
+  if constexpr (N > 1)
+    at = philoxWhole<2>(out, at, first, n, draw, seed);
+  at = philoxWhole<1>(out, at, first, n, draw, seed);
+  if (at == n)
+    return;
+  Words words[2];
+  philoxWords<1>(uint64_t(first + at) * each / 4, draw, seed, words);
+  T rest[2 * lanes];
+  put(rest, words[0]);
+  put(rest + lanes, words[1]);
+  std::memcpy(out + at, rest, size_t(n - at) * sizeof(T));
 }
 EVOX_VARIANTS_OF(toWords, philox<4>, philox<1>,
                  (uint32_t *out, int64_t first, int64_t n, uint64_t draw,

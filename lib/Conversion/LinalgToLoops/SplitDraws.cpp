@@ -95,13 +95,14 @@ std::optional<Draw> getDraw(KernelCallOp call, int64_t minElements) {
 }
 
 /// Ranges that two, four, eight threads share evenly.
-int64_t rowsPerPart(int64_t rows, int64_t rowElements) {
+int64_t rowsPerPart(int64_t rows, int64_t rowElements, bool counterBased) {
   int64_t parts = kMostParts;
   auto atLeast = [&](int64_t elements) {
     return rows / parts * rowElements >= elements;
   };
-  while (parts > kFewParts ? !atLeast(kPartElements)
-                           : parts > 1 && !atLeast(kLeastElements))
+  while (parts > kFewParts && !counterBased
+             ? !atLeast(kPartElements)
+             : parts > 1 && !atLeast(kLeastElements))
     parts /= 2;
   int64_t unit =
       rowElements < kLongRow && rows / parts >= kFewRows ? kRows : 1;
@@ -126,7 +127,7 @@ struct SplitDrawsPass : evox::impl::EvoxSplitDrawsBase<SplitDrawsPass> {
     Location loc = call.getLoc();
     MemRefType type = draw.buffer.getType();
     int64_t rows = type.getDimSize(0), elements = type.getNumElements() / rows;
-    int64_t perPart = rowsPerPart(rows, elements);
+    int64_t perPart = rowsPerPart(rows, elements, counterBased);
     int64_t parts = counterBased ? 0 : llvm::divideCeil(rows, perPart);
     OpBuilder builder(call);
     auto integer = [&](int64_t value) -> Value {
