@@ -42,7 +42,7 @@ namespace {
 constexpr int64_t kRows = 16;
 /// But not where a row has so many bytes: it has vectors enough of its own.
 constexpr int64_t kLongRow = 16 * 1024;
-constexpr int64_t kMostTasks = 64, kFewTasks = 16;
+constexpr int64_t kMostTasks = 64, kFewTasks = 32;
 /// Below this many bytes all is in the cache anyway.
 constexpr int64_t kCacheBytes = 256 * 1024;
 constexpr size_t kMostAccesses = 1000;
