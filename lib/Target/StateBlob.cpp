@@ -138,8 +138,14 @@ LogicalResult StateBlob::check() const {
 
 void StateBlob::write(raw_ostream &os) const {
   for (const Piece &piece : pieces) {
-    for (int64_t i = 0; i < piece.times; ++i)
-      os.write(piece.bytes.data(), piece.bytes.size());
+    // What is there again and again is written many at a time.
+    int64_t many = std::min<int64_t>(piece.times, 4096);
+    std::vector<char> repeated;
+    for (int64_t i = 0; many > 1 && i < many; ++i)
+      llvm::append_range(repeated, piece.bytes);
+    const char *data = many > 1 ? repeated.data() : piece.bytes.data();
+    for (int64_t left = piece.times; left > 0; left -= many)
+      os.write(data, piece.bytes.size() * std::min(left, many));
     os.write_zeros(llvm::alignTo(piece.size, kAlignment) - piece.size);
   }
 }
