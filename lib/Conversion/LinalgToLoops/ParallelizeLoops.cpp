@@ -40,8 +40,9 @@ namespace {
 /// Rows of a tile come in multiples of this, for the vectors of loops over
 /// rows alone.
 constexpr int64_t kRows = 16;
-/// But not where a row has so many bytes: it has vectors enough of its own.
-constexpr int64_t kLongRow = 16 * 1024;
+/// But not where a row has so many bytes: it has vectors enough of its own; nor
+/// where there are few rows, such as the lanes of a batch.
+constexpr int64_t kLongRow = 16 * 1024, kManyRows = 4 * kRows;
 constexpr int64_t kMostTasks = 64, kFewTasks = 32;
 /// Below this many bytes all is in the cache anyway.
 constexpr int64_t kCacheBytes = 256 * 1024;
@@ -464,7 +465,7 @@ void Grouping::close() {
       std::min(llvm::PowerOf2Ceil(most),
                std::max<uint64_t>(kFewTasks, llvm::bit_floor(most / 2))));
   int64_t perTask = llvm::divideCeil(rows, std::max<int64_t>(tasks, 1));
-  int64_t unit = bytes < kLongRow ? kRows : 1;
+  int64_t unit = bytes < kLongRow && rows >= kManyRows ? kRows : 1;
   int64_t tile = std::max<int64_t>(options.tileBytes / shared / unit, 1) * unit;
   perTask = llvm::alignTo(perTask, unit);
   int64_t drawRows = rowsPerDraw();

@@ -309,3 +309,24 @@ func.func @open(%x: memref<?x1000xf32>, %y: memref<?x1000xf32>) {
   } {evox.parallel}
   return
 }
+
+// -----
+
+// Sixteen lanes of a batch are shared too.
+
+// CHECK-LABEL: func.func @lanes
+// CHECK:         call @lanes.rows0(%c16,
+func.func @lanes(%x: memref<16x500xf32>, %y: memref<16x500xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %c500 = arith.constant 500 : index
+  scf.for %i = %c0 to %c16 step %c1 {
+    scf.for %j = %c0 to %c500 step %c1 {
+      %v = memref.load %x[%i, %j] : memref<16x500xf32>
+      %w = arith.addf %v, %v : f32
+      memref.store %w, %y[%i, %j] : memref<16x500xf32>
+    } {evox.parallel}
+  } {evox.parallel}
+  return
+}
