@@ -73,12 +73,13 @@ EVOX_INLINE bool findRoots(const Secular<T> &p, int64_t first) {
   constexpr int lanes = kLanes<T>;
   constexpr T eps = std::numeric_limits<T>::epsilon() / 2;
   const int64_t k = p.k;
-  V below, gap, square, nextSquare;
+  V below, above, gap, square, nextSquare;
   Mask index, isLast;
   for (int l = 0; l < lanes; ++l) {
     int64_t j = atMost(first + l, k - 1);
     bool last = j == k - 1;
     below[l] = p.d[j];
+    above[l] = last ? p.d[j] : p.d[j + 1];
     gap[l] = last ? p.range : p.d[j + 1] - p.d[j];
     square[l] = p.squares[j];
     nextSquare[l] = last ? T(0) : p.squares[j + 1];
@@ -103,7 +104,7 @@ EVOX_INLINE bool findRoots(const Secular<T> &p, int64_t first) {
   }
   V middle = rest - square / half + nextSquare / half;
   Mask positive = middle > zero, nearLower = positive | isLast;
-  V base = nearLower ? below : below + gap;
+  V base = nearLower ? below : above;
   V lower = isLast ? (positive ? zero : half) : (positive ? zero : -half);
   V upper = isLast ? (positive ? half : gap) : (positive ? half : zero);
   V fromLower = zero - (nearLower ? zero : gap); // below - base

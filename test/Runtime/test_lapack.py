@@ -375,6 +375,61 @@ def test_eigh_of(ours, dtype, n):
         assert (w.diff() >= 0).all(), name
 
 
+def difficult(kind, n, generator):
+    """Clusters, gaps of all sizes, and what divides into nearly nothing."""
+
+    def normal(*shape):
+        return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+    def number(low, high):
+        return int(torch.randint(low, high, (1,), generator=generator))
+
+    if kind <= 4:
+        values = normal(n)
+        if kind == 1:
+            values = values.round()
+        elif kind == 2:
+            values = 10.0 ** (-values.abs() * number(1, 12)) * normal(n).sign()
+        elif kind == 3:
+            few = normal(number(1, 6))
+            values = few[torch.randint(0, len(few), (n,), generator=generator)]
+            values = values + normal(n) * 10.0 ** -number(1, 18)
+        elif kind == 4:
+            values = 1 + normal(n) * 10.0 ** -number(3, 17)
+        q = torch.linalg.qr(normal(n, n)).Q
+        a = (q * values) @ q.mT
+        return (a + a.mT) / 2
+    diagonal, beside = normal(n), normal(n - 1)
+    if kind == 5:
+        diagonal = 0 * diagonal
+    elif kind == 6:
+        beside = beside * 10.0 ** (-normal(n - 1).abs() * number(1, 15))
+    elif kind == 7:
+        diagonal, beside = diagonal.round(), 0 * beside + 10.0 ** -number(0, 9)
+    elif kind == 8:
+        diagonal = torch.arange(n, dtype=torch.float64) % number(2, 30)
+        beside = 0 * beside + (1.0 if number(0, 2) else 10.0 ** -number(1, 12))
+    return torch.diag(diagonal) + torch.diag(beside, 1) + torch.diag(beside, -1)
+
+
+@pytest.mark.parametrize("kind", range(9))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_eigh_of_many(ours, dtype, kind):
+    generator = torch.Generator().manual_seed(kind)
+    eps = torch.finfo(dtype).eps
+    for n in range(17, 97):
+        a = difficult(kind, n, generator).to(dtype)
+        (w, v), info = empty((n,), (n, n), like=a), torch.full((), 9, dtype=torch.int32)
+        ours.kernel("eigh", [a, w, v, info], (0,))
+        assert info.item() == 0
+        a, w, v = (a.tril() + a.tril(-1).mT).double(), w.double(), v.double()
+        expected = torch.linalg.eigvalsh(a)
+        size, error = expected.abs().max().item(), eps * n**0.5
+        assert ((v * w) @ v.mT - a).abs().max() <= 6 * error * size
+        assert (v.mT @ v - torch.eye(n)).abs().max() <= 8 * error
+        assert (w - expected).abs().max() <= 12 * error * size
+
+
 @pytest.mark.parametrize("n", [1, 2, 7, 33, 100, 513])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_eigh_not_finite(ours, dtype, n):
