@@ -114,6 +114,7 @@ void evox::buildToLoopsPipeline(OpPassManager &pm,
   parallelize.drawsAsTask = options.rng == "torch";
   pm.addPass(createEvoxParallelizeLoops(parallelize));
   pm.nest<func::FuncOp>().addPass(createEvoxFlattenRows());
+  pm.nest<func::FuncOp>().addPass(createEvoxKeepBuffers());
   verify(pm, "loops");
 }
 

@@ -199,6 +199,9 @@ void Memory::giveToCall(void *data) {
 }
 
 bool Memory::hold() {
+  held = nullptr;
+  if (call.next == &call)
+    return true;
   // A block that nobody else knows, and so nobody frees.
   void *mark = allocate(0, Owner::Call);
   held = mark ? blockOf(mark) : nullptr;

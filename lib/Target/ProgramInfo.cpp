@@ -287,9 +287,9 @@ static LogicalResult readEntry(const StateLayout &layout, func::FuncOp func,
     program.usesLapack |= usesLapack(op);
     return WalkResult::advance();
   });
+  phase.begins = isRepeated(func) || func->hasAttr(attr::kOnce);
   // What fails there has not written anything yet.
   if (auto once = func->getAttrOfType<FlatSymbolRefAttr>(attr::kOnce)) {
-    phase.begins = true;
     Operation *callee = SymbolTable::lookupNearestSymbolFrom(func, once);
     if (!callee)
       return func.emitOpError() << "names " << once << " as its '"

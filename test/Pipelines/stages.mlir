@@ -18,12 +18,13 @@
 // LINALG-NOT:   arith.addf {{.*}} tensor
 // LINALG:       evox.kernel_call "random_uniform"
 
-// State is updated in place: no buffer of the swarm's size but the draw, and
-// the one copy is of the best fitness, whose old value is still needed.
+// State is updated in place: no buffer of the swarm's size but the draw, which
+// all generations keep, and the one copy is of the best fitness, whose old value
+// is still needed.
 // LOOPS-LABEL: func.func @step(
+// LOOPS-SAME:    memref<64x8xf32> {evox.kept = 0 : i32})
+// LOOPS-NOT:     memref.alloc(
 // LOOPS-NOT:     memref.copy
-// LOOPS:         memref.alloc() {{.*}} : memref<64x8xf32>
-// LOOPS-NOT:     memref.alloc()
 // LOOPS:         memref.copy %{{.*}}, %{{.*}} : memref<64xf32>
 // LOOPS-NOT:     memref.copy
 // LOOPS:         return

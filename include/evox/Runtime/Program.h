@@ -72,7 +72,7 @@ typedef struct evox_entry_phase {
   int32_t can_fail; /* contains an assert or external call: the slots it
                        writes are saved before and put back on failure */
   int32_t n_writes;
-  int32_t begins; /* fn computes what all calls of a run share, then calls
+  int32_t begins; /* fn makes ready what all calls of a run share, then calls
                      evox_rt_begin: what fails before has written nothing */
   const int32_t *writes; /* the slots it writes */
   const evox_type *results;

@@ -36,7 +36,7 @@ struct EntryPhaseInfo {
   std::string unreachable;
   int32_t next = 0;
   bool canFail = false;
-  bool begins = false; ///< with what all calls of a run share
+  bool begins = false; ///< makes ready what all calls of a run share
   std::vector<int32_t> writes;
   std::vector<TensorInfo> results;
   std::string resultsTree;

@@ -43,7 +43,8 @@ FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func,
     for (auto [name, kind] : {std::pair(attr::kSlot, Item::Slot),
                               std::pair(attr::kArg, Item::Arg),
                               std::pair(attr::kResult, Item::Result),
-                              std::pair(attr::kInvariant, Item::Invariant)})
+                              std::pair(attr::kInvariant, Item::Invariant),
+                              std::pair(attr::kKept, Item::Kept)})
       if (auto index = dict ? dict.getAs<IntegerAttr>(name) : IntegerAttr())
         return Item{kind, static_cast<int32_t>(index.getInt()), type,
                     getDtype(kind, index.getInt()) == "uint8"};
@@ -51,13 +52,19 @@ FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func,
            << "is an entry point, but " << what << " #" << number
            << " does not say what it stands for, by '" << attr::kSlot << "', '"
            << attr::kArg << "', '" << attr::kResult
-           << "' or '" << attr::kInvariant << "'";
+           << "', '" << attr::kInvariant << "' or '" << attr::kKept << "'";
   };
   for (auto [i, type] : llvm::enumerate(func.getArgumentTypes())) {
     FailureOr<EntryShape::Item> item =
         read(func.getArgAttrDict(i), type, "argument", i);
     if (failed(item))
       return failure();
+    if (auto buffer = dyn_cast<MemRefType>(type);
+        item->kind == EntryShape::Item::Kept &&
+        (!buffer || !buffer.hasStaticShape()))
+      return func.emitOpError()
+             << "keeps argument #" << i
+             << " from call to call, which is no buffer of a known size";
     shape.args.push_back(*item);
   }
   for (auto [i, type] : llvm::enumerate(func.getResultTypes())) {
@@ -69,10 +76,7 @@ FailureOr<EntryShape> evox::getEntryShape(func::FuncOp func,
   }
   if (auto once = func->getAttrOfType<FlatSymbolRefAttr>(attr::kOnce))
     shape.once = once.getValue().str();
-  shape.repeats = dict && info.phase == info.next &&
-                  llvm::none_of(shape.args, [](const EntryShape::Item &item) {
-                    return item.kind == EntryShape::Item::Arg;
-                  });
+  shape.repeats = isRepeated(func);
   return shape;
 }
 
@@ -117,6 +121,8 @@ public:
                                              func.getArgument(2),
                                              func.getArgument(3)} {}
 
+  /// Allocates the buffers that the calls of the function of `shape` keep.
+  void allocateKept(const EntryShape &shape);
   /// Calls the function of `shape` and returns its results.
   SmallVector<Value> call(mlir::ModuleOp module, const EntryShape &shape,
                           ArrayRef<Value> invariants);
@@ -132,8 +138,34 @@ private:
   RuntimeCalls &runtime;
   Value context;
   Value arrays[3]; // in the order of EntryShape::Item::Kind
+  llvm::SmallDenseMap<int32_t, Value> kept; // by number
 };
 } // namespace
+
+void Wrapper::allocateKept(const EntryShape &shape) {
+  int64_t bytes = 0;
+  SmallVector<std::pair<int32_t, int64_t>> offsets;
+  for (const EntryShape::Item &item : shape.args) {
+    if (item.kind != EntryShape::Item::Kept)
+      continue;
+    offsets.emplace_back(item.index, bytes);
+    auto type = cast<MemRefType>(item.type);
+    bytes += llvm::alignTo(
+        type.getNumElements() *
+            llvm::divideCeil(type.getElementTypeBitWidth(), 8),
+        64);
+  }
+  if (offsets.empty())
+    return;
+  Value all = runtime.call(
+      builder, loc, "evox_rt_alloc",
+      {context, runtime.constant(builder, loc, runtime.i64, bytes)},
+      runtime.ptr);
+  for (auto [index, offset] : offsets)
+    kept[index] = LLVM::GEPOp::create(
+        builder, loc, runtime.ptr, builder.getI8Type(), all,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+}
 
 void Wrapper::addBuffer(SmallVectorImpl<Value> &operands,
                         const EntryShape::Item &item,
@@ -142,6 +174,8 @@ void Wrapper::addBuffer(SmallVectorImpl<Value> &operands,
   RuntimeCalls::Buffer buffer =
       item.kind == EntryShape::Item::Invariant
           ? runtime.take(builder, loc, invariants[item.index], type)
+      : item.kind == EntryShape::Item::Kept
+          ? runtime.at(builder, loc, kept.lookup(item.index), type)
           : runtime.load(builder, loc, arrays[item.kind], item.index, type);
   operands.append({buffer.data, buffer.data,
                    runtime.constant(builder, loc, runtime.i64, 0)});
@@ -202,10 +236,11 @@ void evox::buildEntryWrapper(mlir::ModuleOp module, RuntimeCalls &runtime,
   Value context = wrapper.getArgument(0);
   Wrapper parts(builder, loc, runtime, wrapper);
   SmallVector<Value> invariants;
-  if (once) {
+  if (once)
     invariants = parts.call(module, *once, {});
+  parts.allocateKept(shape);
+  if (once || shape.repeats)
     runtime.call(builder, loc, "evox_rt_begin", {context});
-  }
   if (!shape.repeats) {
     parts.handOver(shape, parts.call(module, shape, invariants));
     LLVM::ReturnOp::create(builder, loc, ValueRange());

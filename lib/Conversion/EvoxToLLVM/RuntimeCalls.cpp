@@ -165,6 +165,16 @@ RuntimeCalls::Buffer RuntimeCalls::take(OpBuilder &builder, Location loc,
   return buffer;
 }
 
+RuntimeCalls::Buffer RuntimeCalls::at(OpBuilder &builder, Location loc,
+                                      Value data, MemRefType type) {
+  Buffer buffer;
+  buffer.data = data;
+  for (int64_t size : type.getShape())
+    buffer.sizes.push_back(constant(builder, loc, i64, size));
+  setStrides(builder, loc, buffer, type);
+  return buffer;
+}
+
 void RuntimeCalls::setStrides(OpBuilder &builder, Location loc, Buffer &buffer,
                               MemRefType type) {
   int32_t rank = type.getRank();

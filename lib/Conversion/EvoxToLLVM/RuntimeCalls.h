@@ -76,6 +76,9 @@ public:
   /// The same of the memref descriptor `memref`.
   Buffer take(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memref,
               mlir::MemRefType type);
+  /// The same of the memory at `data`; the type is static.
+  Buffer at(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value data,
+            mlir::MemRefType type);
 
   /// The instance, the first argument of the function around `op`.
   static mlir::Value getContext(mlir::Operation *op);
@@ -93,7 +96,7 @@ private:
 /// conversion takes the attributes apart.
 struct EntryShape {
   struct Item {
-    enum Kind { Slot, Arg, Result, Invariant } kind;
+    enum Kind { Slot, Arg, Result, Invariant, Kept } kind;
     int32_t index;
     mlir::Type type;
     bool isUnsigned; ///< i8 is uint8

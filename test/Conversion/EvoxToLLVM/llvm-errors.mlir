@@ -28,3 +28,10 @@ func.func private @once(%x: memref<4xf32> {evox.slot = 0 : i32}) -> (memref<4xf3
 func.func @step(%x: memref<4xf32> {evox.invariant = 1 : i32}) attributes {evox.entry = {}, evox.once = @once} {
   return
 }
+
+// -----
+
+// expected-error @+1 {{keeps argument #0 from call to call, which is no buffer of a known size}}
+func.func @step(%x: memref<?xf32> {evox.kept = 0 : i32}) attributes {evox.entry = {}} {
+  return
+}

@@ -127,15 +127,21 @@ func.func @step(%x: memref<4xf32> {evox.slot = 0 : i32}, %a: memref<?xf32> {evox
 
 // An entry point that can be run loops until the run-time library says that the
 // call was the last one; the slots' views are read anew in each round. What the
-// calls share is computed before them.
+// calls share is computed before them, and their buffers lie behind each other.
 
 // CHECK-LABEL: llvm.func internal @step(
 // CHECK-SAME:    llvm.noalias
-// CHECK-SAME:    %{{[^:]*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 8 : i64, llvm.noalias}, %{{[^:]*}}: i64, %{{[^:]*}}: i64, %{{[^:]*}}: i64)
+// CHECK-SAME:    %{{[^:]*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 8 : i64, llvm.noalias}, %{{[^:]*}}: i64, %{{[^:]*}}: i64, %{{[^:]*}}: i64
+// CHECK-SAME:    %{{[^:]*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 20 : i64, llvm.noalias}
+// CHECK-SAME:    %{{[^:]*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.dereferenceable = 3 : i64, llvm.noalias}
 // CHECK-LABEL: llvm.func internal @evox_entry.step(
 // CHECK-SAME:    %[[CTX:.*]]: !llvm.ptr, %[[SLOTS:.*]]: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr)
 // CHECK:         llvm.getelementptr %[[SLOTS]][1, 0]
 // CHECK:         %[[ONCE:.*]] = llvm.call @step.once(%[[CTX]],
+// CHECK:         %[[SIZE:.*]] = llvm.mlir.constant(128 : i64)
+// CHECK:         %[[KEPT:.*]] = llvm.call @evox_rt_alloc(%[[CTX]], %[[SIZE]])
+// CHECK:         llvm.getelementptr %[[KEPT]][0]
+// CHECK:         llvm.getelementptr %[[KEPT]][64]
 // CHECK:         llvm.call @evox_rt_begin(%[[CTX]])
 // CHECK:         llvm.br ^[[LOOP:.*]]
 // CHECK:       ^[[LOOP]]:
@@ -156,7 +162,7 @@ func.func private @step.once(%p: memref<2xf32> {evox.slot = 1 : i32}) -> (memref
   memref.copy %p, %a : memref<2xf32> to memref<2xf32>
   return %a : memref<2xf32>
 }
-func.func @step(%x: memref<2xf32> {evox.slot = 0 : i32}, %i: memref<2xf32> {evox.invariant = 0 : i32})
+func.func @step(%x: memref<2xf32> {evox.slot = 0 : i32}, %i: memref<2xf32> {evox.invariant = 0 : i32}, %k: memref<5xf32> {evox.kept = 0 : i32}, %l: memref<3xi1> {evox.kept = 1 : i32})
     attributes {evox.entry = {}, evox.once = @step.once} {
   memref.copy %i, %x : memref<2xf32> to memref<2xf32>
   return

@@ -463,10 +463,7 @@ struct HoistInvariantsPass
       // The code for phases that lead elsewhere is split likewise: mostly it is
       // the same code, and then there need be only one.
       bool isRepeated = repeated.contains(EntryInfo::get(func, entry).name);
-      bool takesArgs = llvm::any_of(
-          llvm::seq<unsigned>(0, func.getNumArguments()),
-          [&](unsigned i) { return bool(func.getArgAttr(i, attr::kArg)); });
-      if (isRepeated && !takesArgs)
+      if (isRepeated && canBeRun(func))
         hoistFrom(func, symbols);
     }
   }

@@ -123,6 +123,22 @@ EntryInfo EntryInfo::get(Operation *func, DictionaryAttr dict) {
   return info;
 }
 
+bool evox::canBeRun(FunctionOpInterface func) {
+  return func->hasAttr(attr::kEntry) &&
+         llvm::none_of(llvm::seq<unsigned>(0, func.getNumArguments()),
+                       [&](unsigned i) {
+                         return bool(func.getArgAttr(i, attr::kArg));
+                       });
+}
+
+bool evox::isRepeated(FunctionOpInterface func) {
+  if (!canBeRun(func))
+    return false;
+  EntryInfo info = EntryInfo::get(
+      func, func->getAttrOfType<DictionaryAttr>(attr::kEntry));
+  return info.phase == info.next;
+}
+
 bool evox::mayFail(Operation *op) {
   if (auto call = dyn_cast<KernelCallOp>(op)) {
     static const llvm::StringSet<> safe = {

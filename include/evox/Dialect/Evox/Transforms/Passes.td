@@ -193,6 +193,22 @@ def EvoxHoistInvariants
                            "::mlir::func::FuncDialect"];
 }
 
+def EvoxKeepBuffers : Pass<"evox-keep-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Small buffers are the same in every generation";
+  let description = [{
+    Of an entry point that can be run, the buffers that a call allocates and gives
+    back become arguments (`evox.kept`), allocated once before the calls. Large
+    ones stay: those that are not needed at the same time take the same memory,
+    and what they cost is nothing beside what they are for.
+  }];
+  let options = [
+    Option<"largest", "largest", "int64_t", "16384",
+           "Bytes of the largest buffer that is kept">,
+    Option<"total", "total", "int64_t", "65536",
+           "Bytes of all that are kept">
+  ];
+}
+
 def EvoxForwardSlices : Pass<"evox-forward-slices", "::mlir::func::FuncOp"> {
   let summary = "Elements of a concatenation are read from its pieces";
   let description = [{

@@ -11,6 +11,7 @@
 
 #include "evox/Dialect/Evox/IR/EvoxDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace evox {
 
@@ -30,6 +31,9 @@ constexpr llvm::StringLiteral kResult = "evox.result";
 constexpr llvm::StringLiteral kOnce = "evox.once";
 /// On that function's results and the entry point's arguments: which of them.
 constexpr llvm::StringLiteral kInvariant = "evox.invariant";
+/// On an entry point's argument: its number among the buffers that all its
+/// calls in a row use, for what they compute on the way.
+constexpr llvm::StringLiteral kKept = "evox.kept";
 } // namespace attr
 
 /// One slot of state. Slots are numbered in the order of their `evox.state`
@@ -80,6 +84,11 @@ struct EntryInfo {
 
   static EntryInfo get(mlir::Operation *func, mlir::DictionaryAttr dict);
 };
+
+/// Whether the function is that of an entry point without arguments.
+bool canBeRun(mlir::FunctionOpInterface func);
+/// And whose phase leads to itself: one call can follow the other.
+bool isRepeated(mlir::FunctionOpInterface func);
 
 /// Whether running the op may end the call with an error, for what the data is
 /// or for what the host's function does. Ops nested in it don't count.
