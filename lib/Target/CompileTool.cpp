@@ -187,6 +187,10 @@ int evox::runCompileTool(int argc, char **argv) {
 
   if (flags.cpu == "help")
     return printProcessors(flags.triple);
+  if (flags.cpu.getNumOccurrences() && flags.cpu.empty()) {
+    llvm::errs() << "error: --cpu=: no processor is named\n";
+    return 1;
+  }
   if (flags.input.empty()) {
     llvm::errs() << "error: which module is to be compiled? --help explains "
                     "the options\n";

@@ -11,6 +11,8 @@
 // CPU: error: --cpu=abacus: no processor that LLVM knows for {{.*}} has this name; try {{.*}} --cpu=help
 // RUN: not evox-compile %s -o %t.so --cpu=native,abacus 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not evox-compile %s -o %t.so --triple=x86_64 --cpu=x86-64,,x86-64-v3 2>&1 | FileCheck %s --check-prefix=EMPTY-CPU
+// RUN: not evox-compile %s -o %t.so --cpu= 2>&1 | FileCheck %s --check-prefix=NO-CPU
+// NO-CPU: error: --cpu=: no processor is named
 // EMPTY-CPU: error: --cpu=x86-64,,x86-64-v3: a name is missing beside a comma
 // RUN: not evox-compile %s -o %t.so --triple=x86_64 --cpu=x86-64-v3,x86-64,x86-64-v3 2>&1 | FileCheck %s --check-prefix=TWICE
 // TWICE: error: --cpu=x86-64-v3,x86-64,x86-64-v3: x86-64-v3 is there twice

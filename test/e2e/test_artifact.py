@@ -248,6 +248,8 @@ def test_processors_from_python(tools, tmp_path, monkeypatch):
         program = evox_mlir.compile(Double(), (x,), cpu=cpu)
         assert program.signature["options"]["cpu"] == "x86-64-v3,x86-64"
         torch.testing.assert_close(program.forward(x), x * 2)
+    with pytest.raises(evox_mlir.CompileError, match="no processor is named"):
+        evox_mlir.compile(Double(), (x,), cpu=[])
     with pytest.raises(evox_mlir.CompileError, match="abacus"):
         evox_mlir.compile(Double(), (x,), cpu=("x86-64", "abacus"))
 
