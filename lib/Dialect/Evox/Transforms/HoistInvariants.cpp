@@ -37,10 +37,11 @@ static constexpr int64_t kSmall = 1 << 12, kMedium = 1 << 16;
 //===----------------------------------------------------------------------===//
 
 template <typename Fn> static bool contains(Operation *op, Fn isOne) {
-  return op->walk([&](Operation *nested) {
-             return isOne(nested) ? WalkResult::interrupt()
-                                  : WalkResult::advance();
-           }).wasInterrupted();
+  return op
+      ->walk([&](Operation *nested) {
+        return isOne(nested) ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 /// Reads where the data says; that it may do so is for a check before it.
@@ -172,8 +173,7 @@ private:
 
 } // namespace
 
-template <typename Fn>
-void Invariants::forEachInput(Operation *op, Fn fn) {
+template <typename Fn> void Invariants::forEachInput(Operation *op, Fn fn) {
   for (Value operand : op->getOperands())
     fn(operand);
   if (op->getNumRegions() == 0)
@@ -217,7 +217,8 @@ int64_t Invariants::countInputs(Operation *op) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     Operation *from = value.getDefiningOp();
     if (from && isInvariant(from) && !roots.contains(from)) {
-      if (!isa<tensor::EmptyOp>(from) && !from->hasTrait<OpTrait::ConstantLike>())
+      if (!isa<tensor::EmptyOp>(from) &&
+          !from->hasTrait<OpTrait::ConstantLike>())
         most = std::max(most, countInputs(from));
     } else if (type && type.hasStaticShape()) {
       most = std::max(most, type.getNumElements());
@@ -244,15 +245,16 @@ bool Invariants::isWorthIt(Operation *op) {
     // Not what would be computed on the fly from much less memory.
     bool gathers = contains(
         op, [](Operation *nested) { return isa<tensor::ExtractOp>(nested); });
-    bool isFromMemory = !gathers && llvm::all_of(op->getOperands(), [&](Value operand) {
-      Operation *from = operand.getDefiningOp();
-      auto type = dyn_cast<RankedTensorType>(operand.getType());
-      return type && type.hasStaticShape() &&
-             hasAtMost(op->getResult(0), type.getNumElements()) &&
-             (!from || !isInvariant(from) || isExpensive(from) ||
-              from->hasTrait<OpTrait::ConstantLike>() ||
-              isa<tensor::EmptyOp>(from));
-    });
+    bool isFromMemory =
+        !gathers && llvm::all_of(op->getOperands(), [&](Value operand) {
+          Operation *from = operand.getDefiningOp();
+          auto type = dyn_cast<RankedTensorType>(operand.getType());
+          return type && type.hasStaticShape() &&
+                 hasAtMost(op->getResult(0), type.getNumElements()) &&
+                 (!from || !isInvariant(from) || isExpensive(from) ||
+                  from->hasTrait<OpTrait::ConstantLike>() ||
+                  isa<tensor::EmptyOp>(from));
+        });
     if (isFromMemory || hasAtMost(op->getResult(0), kMedium))
       return true;
   }
@@ -424,10 +426,10 @@ static void hoistFrom(func::FuncOp func, SymbolTable &symbols) {
     Attribute index = builder.getI32IntegerAttr(i);
     once.setResultAttr(i, attr::kInvariant, index);
     unsigned number = func.getNumArguments();
-    (void)func.insertArgument(
-        number, result.getType(),
-        builder.getDictionaryAttr(builder.getNamedAttr(attr::kInvariant, index)),
-        result.getLoc());
+    (void)func.insertArgument(number, result.getType(),
+                              builder.getDictionaryAttr(builder.getNamedAttr(
+                                  attr::kInvariant, index)),
+                              result.getLoc());
     result.replaceAllUsesWith(func.getArgument(number));
   }
   func::ReturnOp::create(builder, func.getLoc(), values);
