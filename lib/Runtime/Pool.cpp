@@ -28,8 +28,12 @@ namespace {
 constexpr uint64_t kTaskBits = 32;
 constexpr uint64_t kTask = (uint64_t(1) << kTaskBits) - 1;
 constexpr uint64_t kClosed = kTask;
-// Some 20 microseconds: what lies between two loops of a generation.
-constexpr int kSpins = 1000;
+// Some 50 microseconds: what lies between two loops of a generation. Waking up
+// takes longer than many a loop.
+constexpr int kSpins = 3000;
+// After some 4 of waiting, whoever else is on this processor comes first: the
+// system may start a thread on the very one of the thread that waits for it.
+constexpr int kPolite = 200, kYields = 50;
 
 void pause() {
 #if defined(__x86_64__)
@@ -119,8 +123,10 @@ static void *serve(void *arg) {
     while (spins < kSpins) {
       if (work(pool, self))
         spins = 0;
+      else if (++spins > kPolite && spins % kYields == 0)
+        sched_yield();
       else
-        ++spins, pause();
+        pause();
     }
     pthread_mutex_lock(&pool->mutex);
     __atomic_add_fetch(&pool->sleeping, 1, __ATOMIC_SEQ_CST);
@@ -210,9 +216,9 @@ void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
   }
   for (int spins = 0; __atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) < n;
        ++spins) {
-    if (spins < 10 * kSpins)
+    if (spins < kPolite)
       pause();
-    else // another thread has a task, but no processor
+    else
       sched_yield();
   }
   for (int32_t i = 0; i < parts; ++i)

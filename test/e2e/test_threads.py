@@ -84,6 +84,32 @@ def test_draws_by_rows_are_pytorchs(shape, dtype):
             assert torch.equal(torch.as_tensor(result[1]), last), threads
 
 
+class Narrow(torch.nn.Module):
+    """What all rows share, a number and a truth per row, and a number."""
+
+    def forward(self, x, column, row, some, number):
+        y = x * number + column * row.unsqueeze(-1)
+        return torch.where(some.unsqueeze(-1), y, x - column), y.clamp(-1, 1)
+
+
+@pytest.mark.parametrize("shape", [
+    (0, 3), (1, 7), (7, 10), (13, 3), (16, 10), (17, 1), (33, 15), (1000, 10),
+    (1001, 31), (999, 17), (3, 35, 7), (2, 3, 16, 5)],
+    ids=lambda s: "x".join(map(str, s)))
+def test_narrow_rows(shape):
+    for dtype in (torch.float32, torch.float64):
+        args = [torch.randn(shape, dtype=dtype),
+                torch.randn(shape[:-2] + (1, shape[-1]), dtype=dtype),
+                torch.randn(shape[:-1], dtype=dtype),
+                torch.rand(shape[:-1]) < 0.5, torch.tensor(0.3, dtype=dtype)]
+        program = evox_mlir.compile(Narrow(), args)
+        expected = Narrow()(*args)
+        for threads in (1, 2, 3, 8):
+            program.set_threads(threads)
+            for mine, theirs in zip(program.forward(*args), expected):
+                assert torch.equal(torch.as_tensor(mine), theirs)
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1025, 1.5, "two"])
 def test_impossible_numbers_are_refused(threads):
     program = compile_case(Case("PSO", "Sphere", pop=10, dim=2))

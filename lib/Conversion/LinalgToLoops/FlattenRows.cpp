@@ -36,7 +36,7 @@ constexpr int64_t kBlock = 16;
 constexpr int64_t kStackBytes = 16 * 1024;
 
 enum class Kind {
-  Element, // [row, column] of rows that lie one behind the other
+  Element, // [..., row, column] of rows that lie one behind the other
   Column,  // the same in every row
   Row,     // the same in every column
   Scalar,
@@ -116,11 +116,15 @@ std::optional<Kind> Nest::kindOf(Value memref, ValueRange indices) {
   if (!row || !column)
     return row ? Kind::Row : column ? Kind::Column : Kind::Scalar;
   auto type = cast<MemRefType>(memref.getType());
-  if (type.getRank() == 2 && type.getLayout().isIdentity() &&
-      type.getDimSize(1) == count && countsRows(indices[0]) &&
-      indices[1] == columns.getInductionVar())
-    return Kind::Element;
-  return std::nullopt;
+  if (indices.size() < 2 || !type.getLayout().isIdentity() ||
+      type.getShape().back() != count ||
+      indices.back() != columns.getInductionVar() ||
+      !countsRows(indices.drop_back().back()) ||
+      llvm::any_of(indices.drop_back(2), [&](Value index) {
+        return isOfRow(index) || index == columns.getInductionVar();
+      }))
+    return std::nullopt;
+  return Kind::Element;
 }
 
 bool Nest::match(int64_t mostColumns) {
@@ -300,11 +304,16 @@ void Nest::emitBlocks(OpBuilder &builder, Value from, Value to, bool whole) {
     if (kind != Kind::Element)
       continue;
     Value &elements = flat[memrefOf(op)];
-    if (!elements)
+    ValueRange indices = indicesOf(op);
+    if (!elements) {
+      SmallVector<ReassociationIndices> groups(indices.size() - 1);
+      for (int64_t d = 0; d < int64_t(indices.size()); ++d)
+        groups[std::min<size_t>(d, groups.size() - 1)].push_back(d);
       elements = memref::CollapseShapeOp::create(
-          builder, loc, mapping.lookupOrDefault(memrefOf(op)),
-          SmallVector<ReassociationIndices>{{0, 1}});
-    starts[op] = make.times(mapping.lookupOrDefault(indicesOf(op)[0]), count);
+          builder, loc, mapping.lookupOrDefault(memrefOf(op)), groups);
+    }
+    starts[op] = make.times(
+        mapping.lookupOrDefault(indices.drop_back().back()), count);
   }
   Value at = make.enter(make.constant(0), make.times(here, count), 1)
                  .getInductionVar();
@@ -324,15 +333,19 @@ void Nest::emitBlocks(OpBuilder &builder, Value from, Value to, bool whole) {
       mapping.map(op.getResult(0), value);
       continue;
     }
-    Value elements = flat[memrefOf(&op)], index = make.add(starts[&op], at);
+    Value elements = flat[memrefOf(&op)];
+    SmallVector<Value> indices;
+    for (Value index : indicesOf(&op).drop_back(2))
+      indices.push_back(mapping.lookupOrDefault(index));
+    indices.push_back(make.add(starts[&op], at));
     if (auto store = dyn_cast<memref::StoreOp>(op))
       memref::StoreOp::create(builder, loc,
                               mapping.lookupOrDefault(store.getValue()),
-                              elements, index);
+                              elements, indices);
     else
       mapping.map(
           op.getResult(0),
-          memref::LoadOp::create(builder, loc, elements, index).getResult());
+          memref::LoadOp::create(builder, loc, elements, indices).getResult());
   }
 }
 

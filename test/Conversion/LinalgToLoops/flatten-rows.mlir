@@ -149,3 +149,36 @@ func.func private @distinct(%x: memref<20x10xf32>, %y: memref<20x10xf32>) attrib
   } {evox.parallel}
   return
 }
+
+// -----
+
+// Each lane of a batch by itself.
+
+// CHECK-LABEL: func.func @lanes
+// CHECK:         scf.for %[[L:.*]] = %c0 to %c4
+// CHECK:             scf.for %[[J:.*]] = %c0 to %c6
+// CHECK:               memref.load %arg1[%[[L]], %c0, %[[J]]]
+// CHECK:           scf.for %[[FIRST:.*]] = %c0 to
+// CHECK:             %[[X:.*]] = memref.collapse_shape %arg0 {{\[}}[0], [1, 2]] : memref<4x32x6xf32> into memref<4x192xf32>
+// CHECK:             %[[AT:.*]] = arith.muli %[[FIRST]], %c6
+// CHECK:             scf.for %[[K:.*]] = %c0 to %c96
+// CHECK:               %[[I:.*]] = arith.addi %[[AT]], %[[K]]
+// CHECK:               memref.load %[[X]][%[[L]], %[[I]]]
+func.func @lanes(%x: memref<4x32x6xf32>, %c: memref<4x1x6xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c6 = arith.constant 6 : index
+  %c32 = arith.constant 32 : index
+  scf.for %l = %c0 to %c4 step %c1 {
+    scf.for %i = %c0 to %c32 step %c1 {
+      scf.for %j = %c0 to %c6 step %c1 {
+        %u = memref.load %c[%l, %c0, %j] : memref<4x1x6xf32>
+        %v = memref.load %x[%l, %i, %j] : memref<4x32x6xf32>
+        %w = arith.addf %u, %v : f32
+        memref.store %w, %x[%l, %i, %j] : memref<4x32x6xf32>
+      } {evox.parallel}
+    } {evox.parallel}
+  } {evox.parallel}
+  return
+}
