@@ -121,7 +121,7 @@ void count(evox_ctx *ctx, const evox_view *matrix, const evox_view *mask,
   int32_t *list = nullptr;
   if (mask)
     job.rows = list = static_cast<int32_t *>(
-        evox_rt_alloc(ctx, rows * int64_t(sizeof(int32_t))));
+        evox_rt_alloc(ctx, (rows + 1) * int64_t(sizeof(int32_t))));
   Batch from{matrix, r}, of{mask, r};
   for (int64_t i = 0; i < batch; ++i, job.to += job.width) {
     job.matrix = static_cast<const uint8_t *>(matrix->data) + from.offset;
@@ -129,9 +129,10 @@ void count(evox_ctx *ctx, const evox_view *matrix, const evox_view *mask,
       const uint8_t *holds =
           static_cast<const uint8_t *>(mask->data) + of.offset;
       job.n = 0;
-      for (int64_t k = 0; k < rows; ++k)
-        if (holds[k * mask->strides[r]])
-          list[job.n++] = int32_t(k);
+      for (int64_t k = 0; k < rows; ++k) {
+        list[job.n] = int32_t(k);
+        job.n += holds[k * mask->strides[r]] != 0;
+      }
       of.next();
     }
     from.next();

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Element.h"
+#include "Isa.h"
 #include "Runtime.h"
 
 using namespace evox::rt;
@@ -50,6 +51,32 @@ void advance(const evox_view &view, int64_t *index, int64_t &offset) {
   }
 }
 
+bool isContiguous(const evox_view &view) {
+  int64_t expected = 1;
+  for (int32_t d = view.rank; d-- > 0;) {
+    if (view.shape[d] != 1 && view.strides[d] != expected)
+      return false;
+    expected *= view.shape[d];
+  }
+  return true;
+}
+
+// Where a tuple says.
+EVOX_INLINE int64_t targetOf(evox_ctx *ctx, const int64_t *tuple, int64_t step,
+                             const evox_view &out) {
+  int64_t target = 0;
+  for (int32_t d = 0; d < out.rank; ++d) {
+    int64_t index = tuple[d * step];
+    if (index < 0 || index >= out.shape[d])
+      fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
+           "scatter: index %lld is out of bounds for dimension %d of size %lld",
+           static_cast<long long>(index), d,
+           static_cast<long long>(out.shape[d]));
+    target = target * out.shape[d] + index;
+  }
+  return target;
+}
+
 template <typename T>
 void scatter(evox_ctx *ctx, const evox_view &updates, const evox_view &indices,
              const evox_view &out, int64_t kind) {
@@ -57,6 +84,11 @@ void scatter(evox_ctx *ctx, const evox_view &updates, const evox_view &indices,
   const int64_t *tuples = static_cast<const int64_t *>(indices.data);
   T *to = static_cast<T *>(out.data);
   int64_t count = countOf(updates);
+  if (kind == Assign && isContiguous(updates) && isContiguous(indices)) {
+    for (int64_t i = 0; i < count; ++i)
+      to[targetOf(ctx, tuples + i * out.rank, 1, out)] = from[i];
+    return;
+  }
   // The tuples' offsets follow those of the updates: one dimension more.
   evox_view outer = indices;
   outer.rank = updates.rank;
@@ -64,17 +96,7 @@ void scatter(evox_ctx *ctx, const evox_view &updates, const evox_view &indices,
   int64_t at[EVOX_MAX_RANK] = {}, tupleAt[EVOX_MAX_RANK] = {};
   int64_t offset = 0, tupleOffset = 0;
   for (int64_t i = 0; i < count; ++i) {
-    int64_t target = 0;
-    for (int32_t d = 0; d < out.rank; ++d) {
-      int64_t index = tuples[tupleOffset + d * step];
-      if (index < 0 || index >= out.shape[d])
-        fail(instanceOf(ctx), EVOX_ERROR_PROGRAM,
-             "scatter: index %lld is out of bounds for dimension %d of size "
-             "%lld",
-             static_cast<long long>(index), d,
-             static_cast<long long>(out.shape[d]));
-      target = target * out.shape[d] + index;
-    }
+    int64_t target = targetOf(ctx, tuples + tupleOffset, step, out);
     to[target] = kind == Assign ? from[offset]
                                 : combine<T>(kind, to[target], from[offset]);
     advance(updates, at, offset);
