@@ -124,7 +124,7 @@ def EvoxDropWrittenResults
 }
 
 def EvoxPrepareLoops : Pass<"evox-prepare-loops", "::mlir::func::FuncOp"> {
-  let summary = "Buffers on the stack move to the start of the function; copies with gaps become loops";
+  let summary = "Buffers on the stack move to the start of the function; copies with gaps become loops; parts are made in their places";
   let description = [{
     A buffer on the stack within a loop would take new stack in every
     iteration, so it moves out. `memref.copy` stays where it is one `memcpy`;
@@ -132,6 +132,10 @@ def EvoxPrepareLoops : Pass<"evox-prepare-loops", "::mlir::func::FuncOp"> {
     does not have, so they become `linalg.copy`, and with that loops.
     How a size that the data decides is computed is hidden from LLVM, which
     otherwise looks into the sizes of loops for too long.
+
+    A buffer that is copied into a slice of another one, as concatenation does
+    with its parts, is that slice from the start, where nobody looks at the
+    slice before the copy, nor writes into it while the buffer is still read.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::LLVM::LLVMDialect"];
@@ -232,6 +236,13 @@ def EvoxFuseElementwise : Pass<"evox-fuse-elementwise", "::mlir::func::FuncOp"> 
 
     A slice of what a loop over tensors makes is made by a loop over the slice,
     and who reads single elements of a broadcast reads what is broadcast.
+
+    A sum of squares, or of something else of one array, computes them itself.
+    "All" and "any" over up to eight elements, after what they ask of has fused
+    into them, are written out: no loop over these stands inside the others. A
+    loop whose innermost dimension goes through what was put together of pieces
+    becomes a loop for each piece. A search for the least or greatest of the
+    last dimension takes nothing in, so that `evox-lower-extremes` knows it.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::affine::AffineDialect",
