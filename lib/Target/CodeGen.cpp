@@ -44,7 +44,7 @@ Expected<Triple> evox::parseTriple(StringRef text) {
 }
 
 static Expected<const Target *> findTarget(const Triple &triple) {
-  // With the parser of assembly, for the initial values' `.incbin`.
+  // With the parser of assembly, for the initial values' section.
   if (triple.isAArch64()) {
     LLVMInitializeAArch64TargetInfo();
     LLVMInitializeAArch64Target();

@@ -24,7 +24,7 @@ constexpr size_t kLarge = 1 << 16;
 
 /// The tensors that can stay in the file: attributes, not constants, which
 /// LibTorch compares; and none, where code runs while the program is read, as that
-/// may look at them.
+/// may look at them, or where the file is another machine's.
 std::map<uint64_t, size_t>
 Archive::largeRecords(const std::shared_ptr<Archive> &archive) {
   std::map<uint64_t, size_t> found;
@@ -34,11 +34,12 @@ Archive::largeRecords(const std::shared_ptr<Archive> &archive) {
            name.compare(name.size() - end.size(), end.size(), end) == 0;
   };
   for (const std::string &name : reader.getAllRecords()) {
-    if (endsWith(name, ".py")) {
-      auto [text, size] = reader.getRecord(name);
-      std::string_view code(static_cast<const char *>(text.get()), size);
-      if (code.find("__setstate__") != code.npos ||
-          code.find("torch.classes") != code.npos)
+    if (endsWith(name, ".py") || name == "byteorder") {
+      auto [data, size] = reader.getRecord(name);
+      std::string_view text(static_cast<const char *>(data.get()), size);
+      if (name == "byteorder" ? text != "little"
+                              : text.find("__setstate__") != text.npos ||
+                                    text.find("torch.classes") != text.npos)
         return {};
     }
     if (name.rfind("data/", 0) == 0 && reader.getRecordSize(name) >= kLarge)
