@@ -79,6 +79,28 @@ def test_extreme_values(n, dtype):
                 assert torch.equal(torch.signbit(ours), torch.signbit(theirs))
 
 
+class Bounds(torch.nn.Module):
+    def forward(self, x):
+        return (x.max(), x.min(), x.amax(-1), x.amin(-1), x.abs().amax(1),
+                (x * 3).max(), x.amax(0), torch.amin(x[:, 1:], (0, 1)),
+                x.reshape(4, 6, -1).amax((1, 2)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [2, 7, 64, 65, 127, 1000])
+def test_bounds(n, dtype):
+    x = rows(n, dtype)
+    for data in (x, x.nan_to_num(5.0), x[18:20], x[20:22]):
+        if data.shape[0] < 24:
+            data = data.repeat(12, 1)
+        module = torch.jit.script(Bounds())
+        program = evox_mlir.compile(module, methods={"forward": (data,)})
+        for ours, theirs in zip(program.forward(data), module(data)):
+            ours = torch.as_tensor(ours)
+            assert torch.equal(ours.nan_to_num(nan=77.0),
+                               theirs.nan_to_num(nan=77.0))
+
+
 class Relu(torch.nn.Module):
     def forward(self, x):
         return torch.relu(x)

@@ -215,6 +215,143 @@ void lower(const Extreme &extreme) {
   op.erase();
 }
 
+//===----------------------------------------------------------------------===//
+// The greatest and least without a place, of all that is left
+//===----------------------------------------------------------------------===//
+
+/// Registers that are compared at once: a comparison takes some cycles.
+constexpr int64_t kAtOnce = 4;
+
+/// `maximumf` or `minimumf` over the last dimensions, which lie one behind the
+/// other. They give the same in any order, NaN and zeros included.
+std::optional<vector::CombiningKind> matchBound(linalg::GenericOp op) {
+  unsigned loops = op.getNumLoops();
+  if (!op.hasPureBufferSemantics() || op.getNumDpsInputs() != 1 ||
+      op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0)
+    return std::nullopt;
+  unsigned outer = loops - op.getNumReductionLoops();
+  for (auto [i, kind] : llvm::enumerate(op.getIteratorTypesArray()))
+    if ((i < outer) != (kind == utils::IteratorType::parallel))
+      return std::nullopt;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto type = dyn_cast<MemRefType>(op.getDpsInputs()[0].getType());
+  AffineMap rows = AffineMap::getMultiDimIdentityMap(loops, op.getContext())
+                       .dropResults([&] {
+                         llvm::SmallBitVector dropped(loops);
+                         dropped.set(outer, loops);
+                         return dropped;
+                       }());
+  if (!type || type.isDynamicDim(loops - 1) || !maps[0].isIdentity() ||
+      maps[1] != rows || type.getStridesAndOffset().first.back() != 1)
+    return std::nullopt;
+  Type element = type.getElementType();
+  Block &body = *op.getBlock();
+  Operation *last = body.getTerminator()->getOperand(0).getDefiningOp();
+  if (!(element.isF32() || element.isF64()) || !last ||
+      llvm::range_size(body.without_terminator()) != 1 ||
+      !llvm::is_contained(last->getOperands(), Value(body.getArgument(0))) ||
+      !llvm::is_contained(last->getOperands(), Value(body.getArgument(1))))
+    return std::nullopt;
+  int64_t lanes = kVectorBytes / (element.getIntOrFloatBitWidth() / 8);
+  if (type.getShape().back() < kAtOnce * lanes)
+    return std::nullopt;
+  if (isa<arith::MaximumFOp>(last))
+    return vector::CombiningKind::MAXIMUMF;
+  if (isa<arith::MinimumFOp>(last))
+    return vector::CombiningKind::MINIMUMF;
+  return std::nullopt;
+}
+
+void lowerBound(linalg::GenericOp op, vector::CombiningKind kind) {
+  Location loc = op.getLoc();
+  OpBuilder builder(op);
+  Value in = op.getDpsInputs()[0], out = op.getDpsInits()[0];
+  auto type = cast<MemRefType>(in.getType());
+  unsigned loops = op.getNumLoops(), outer = loops - op.getNumReductionLoops();
+  int64_t size = type.getShape().back();
+  int64_t lanes =
+      kVectorBytes / (type.getElementType().getIntOrFloatBitWidth() / 8);
+  int64_t step = kAtOnce * lanes, whole = size / step * step;
+  auto vectorType = VectorType::get(lanes, type.getElementType());
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, i);
+  };
+  auto extent = [&](unsigned dim) -> Value {
+    return type.isDynamicDim(dim)
+               ? memref::DimOp::create(builder, loc, in, dim).getResult()
+               : index(type.getDimSize(dim));
+  };
+  auto better = [&](Value a, Value b) -> Value {
+    if (kind == vector::CombiningKind::MAXIMUMF)
+      return arith::MaximumFOp::create(builder, loc, a, b);
+    return arith::MinimumFOp::create(builder, loc, a, b);
+  };
+
+  SmallVector<Value> at;
+  for (unsigned dim = 0; dim < outer; ++dim) {
+    auto loop = scf::ForOp::create(builder, loc, index(0), extent(dim),
+                                   index(1));
+    loop->setAttr(evox::kParallelLoop, builder.getUnitAttr());
+    at.push_back(loop.getInductionVar());
+    builder.setInsertionPointToStart(loop.getBody());
+  }
+  SmallVector<Value> place(at);
+  Value best = memref::LoadOp::create(builder, loc, out, place);
+  SmallVector<Value> carried(
+      kAtOnce, vector::BroadcastOp::create(builder, loc, vectorType, best));
+  carried.push_back(best); // of what is left of each row
+  // The loops of what is searched, outermost first.
+  std::function<SmallVector<Value>(unsigned, ValueRange)> search =
+      [&](unsigned dim, ValueRange found) -> SmallVector<Value> {
+    auto nest = [&](Value from, Value to, int64_t by, ValueRange init,
+                    function_ref<SmallVector<Value>(ValueRange)> body) {
+      auto loop =
+          scf::ForOp::create(builder, loc, from, to, index(by), init);
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(loop.getBody());
+      at.push_back(loop.getInductionVar());
+      SmallVector<Value> next = body(loop.getRegionIterArgs());
+      at.pop_back();
+      scf::YieldOp::create(builder, loc, next);
+      return SmallVector<Value>(loop.getResults());
+    };
+    if (dim + 1 < loops)
+      return nest(index(0), extent(dim), 1, found,
+                  [&](ValueRange args) { return search(dim + 1, args); });
+    SmallVector<Value> result =
+        nest(index(0), index(whole), step, found.drop_back(),
+             [&](ValueRange args) {
+               SmallVector<Value> next;
+               Value first = at.back();
+               for (int64_t i = 0; i < kAtOnce; ++i) {
+                 at.back() = arith::AddIOp::create(builder, loc, first,
+                                                   index(i * lanes));
+                 next.push_back(better(
+                     vector::LoadOp::create(builder, loc, vectorType, in, at),
+                     args[i]));
+               }
+               at.back() = first;
+               return next;
+             });
+    Value rest = found.back();
+    if (whole < size)
+      rest = nest(index(whole), index(size), 1, rest, [&](ValueRange args) {
+        Value x = memref::LoadOp::create(builder, loc, in, at);
+        return SmallVector<Value>{better(x, args[0])};
+      })[0];
+    result.push_back(rest);
+    return result;
+  };
+  SmallVector<Value> found = search(outer, carried);
+  best = found.pop_back_val();
+  Value all = found[0];
+  for (Value other : ArrayRef<Value>(found).drop_front())
+    all = better(all, other);
+  best = better(best, vector::ReductionOp::create(builder, loc, kind, all));
+  memref::StoreOp::create(builder, loc, best, out, place);
+  op.erase();
+}
+
 struct LowerExtremesPass
     : evox::impl::EvoxLowerExtremesBase<LowerExtremesPass> {
   void runOnOperation() override {
@@ -225,6 +362,13 @@ struct LowerExtremesPass
     });
     for (const Extreme &extreme : found)
       lower(extreme);
+    SmallVector<std::pair<linalg::GenericOp, vector::CombiningKind>> bounds;
+    getOperation().walk([&](linalg::GenericOp op) {
+      if (std::optional<vector::CombiningKind> kind = matchBound(op))
+        bounds.push_back({op, *kind});
+    });
+    for (auto [op, kind] : bounds)
+      lowerBound(op, kind);
   }
 };
 

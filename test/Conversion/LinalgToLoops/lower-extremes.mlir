@@ -84,6 +84,28 @@ func.func @value(%x: memref<8x100xf32>, %v: memref<8xf32>) {
 
 // -----
 
+// The greatest of all: several registers at once.
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#none = affine_map<(d0, d1) -> ()>
+
+// CHECK-LABEL: func.func @bound
+// CHECK-SAME:    %[[X:.*]]: memref<?x100xf32>
+// CHECK:         scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, f32)
+// CHECK-COUNT-4:   arith.maximumf {{.*}} : vector<16xf32>
+// CHECK:           scf.for {{.*}} -> (f32)
+// CHECK:         vector.reduction <maximumf>
+func.func @bound(%x: memref<?x100xf32>, %v: memref<f32>) {
+  linalg.generic {indexing_maps = [#id, #none], iterator_types = ["reduction", "reduction"]} ins(%x : memref<?x100xf32>) outs(%v : memref<f32>) {
+  ^bb0(%in: f32, %best: f32):
+    %a = arith.maximumf %best, %in : f32
+    linalg.yield %a : f32
+  }
+  return
+}
+
+// -----
+
 // Too short, and of another order: they stay.
 
 #id = affine_map<(d0) -> (d0)>

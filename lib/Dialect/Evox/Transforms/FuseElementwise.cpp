@@ -76,17 +76,22 @@ static bool belongsToSum(linalg::GenericOp op) {
   return false;
 }
 
+/// Of four vectors at least.
+static constexpr int64_t kLongRow = 64;
+
 /// Finds the least or greatest of what is one after the other: that takes
 /// vectors of its own, in which nothing else has a place.
 static bool isExtreme(Operation *consumer) {
   auto op = dyn_cast<linalg::GenericOp>(consumer);
   if (!op || op.getNumReductionLoops() != 1 ||
-      op.getIteratorTypesArray().back() != utils::IteratorType::reduction)
+      op.getIteratorTypesArray().back() != utils::IteratorType::reduction ||
+      op.getStaticLoopRanges().back() < kLongRow)
     return false;
-  auto value = op.getBlock()
-                   ->getTerminator()
-                   ->getOperand(0)
-                   .getDefiningOp<arith::SelectOp>();
+  Operation *last =
+      op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  if (isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp>(last))
+    return op.getNumLoops() > 1;
+  auto value = dyn_cast_or_null<arith::SelectOp>(last);
   auto both = value ? value.getCondition().getDefiningOp<arith::AndIOp>()
                     : nullptr;
   return both && both.getLhs().getDefiningOp<arith::CmpFOp>() &&
