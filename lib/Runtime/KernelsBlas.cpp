@@ -103,7 +103,11 @@ T dot(int64_t n, const T *x, int64_t xStep, const T *y, int64_t yStep) {
 // floats are far from the limits of double.
 template <typename T> T norm(int64_t n, const T *x, int64_t step) {
   double sums[8] = {};
-  for (int64_t i = 0; i < n; ++i) {
+  int64_t first = step == 1 ? n / 8 * 8 : 0;
+  for (int64_t i = 0; i < first; i += 8)
+    for (int l = 0; l < 8; ++l)
+      sums[l] += double(x[i + l]) * double(x[i + l]);
+  for (int64_t i = first; i < n; ++i) {
     double value = double(x[i * step]);
     sums[i & 7] += value * value;
   }
@@ -265,7 +269,8 @@ void addSymmetric(const Loops<T> &loops, bool upper, int64_t n, T alpha,
 }
 
 /// The lower triangle in shares of columns that are as large as each other,
-/// each with a sum of its own: as many at any number of threads.
+/// each with a sum of its own: as many at any number of threads. What else there
+/// is to do is one more task.
 template <typename T> struct SymmetricShares {
   static constexpr int most = 4;
   const Loops<T> &loops;
@@ -273,11 +278,15 @@ template <typename T> struct SymmetricShares {
   T alpha;
   const T *a, *x;
   T *y, *sums; // of the shares but the first
+  void (*also)(void *);
+  void *arg;
   int64_t starts[most + 1];
 
   T *sumOf(int64_t share) { return share ? sums + (share - 1) * n : y; }
   static void run(void *arg, int64_t share) {
     SymmetricShares &job = *static_cast<SymmetricShares *>(arg);
+    if (share == most)
+      return job.also(job.arg);
     int64_t from = job.starts[share];
     T *sum = job.sumOf(share);
     if (share)
@@ -291,28 +300,36 @@ template <typename T> struct SymmetricShares {
 
 template <typename T>
 void evox::rt::addSymmetricProduct(int64_t n, T alpha, const T *a, int64_t lda,
-                                   const T *x, T *y) {
+                                   const T *x, T *y, void (*also)(void *),
+                                   void *arg) {
   Loops<T> loops(processor());
-  if (n < 192)
-    return addSymmetric<T>(loops, false, n, alpha, a, lda, x, y, 0, n);
+  if (n < 256) { // some two microseconds, as long as it takes to share them
+    addSymmetric<T>(loops, false, n, alpha, a, lda, x, y, 0, n);
+    if (also)
+      also(arg);
+    return;
+  }
   constexpr int most = SymmetricShares<T>::most;
   SymmetricShares<T> job{loops, n, lda, alpha, a, x, y,
-                         makeMatrix<T>(n, most - 1), {}};
+                         makeMatrix<T>(n, most - 1), also, arg, {}};
   for (int share = 0; share <= most; ++share) {
     double rest = std::sqrt(double(most - share) / most);
     job.starts[share] =
         share < most ? int64_t(double(n) * (1 - rest)) / 4 * 4 : n;
   }
-  evox_rt_parallel(context, SymmetricShares<T>::run, &job, most);
+  evox_rt_parallel(context, SymmetricShares<T>::run, &job,
+                   also ? most + 1 : most);
   for (int share = 1; share < most; ++share)
     for (int64_t i = job.starts[share]; i < n; ++i)
       y[i] += job.sums[(share - 1) * n + i];
   evox_rt_free(context, job.sums);
 }
 template void evox::rt::addSymmetricProduct(int64_t, float, const float *,
-                                            int64_t, const float *, float *);
+                                            int64_t, const float *, float *,
+                                            void (*)(void *), void *);
 template void evox::rt::addSymmetricProduct(int64_t, double, const double *,
-                                            int64_t, const double *, double *);
+                                            int64_t, const double *, double *,
+                                            void (*)(void *), void *);
 
 namespace {
 

@@ -280,17 +280,27 @@ namespace {
 /// The greatest magnitude in a triangle, NaN where there is one.
 template <typename T>
 T largestOf(const char *half, int n, const T *a, int64_t ld) {
-  T largest = 0;
+  constexpr int lanes = 16;
+  T most[lanes] = {};
   bool isNan = false;
   for (int64_t j = 0; j < n; ++j) {
-    int64_t first = *half == 'U' ? 0 : j, last = *half == 'U' ? j + 1 : n;
-    for (int64_t i = first; i < last; ++i) {
-      T size = __builtin_fabs(a[i + j * ld]);
-      largest = size > largest ? size : largest;
+    int64_t i = *half == 'U' ? 0 : j, last = *half == 'U' ? j + 1 : n;
+    const T *column = a + j * ld;
+    for (; i + lanes <= last; i += lanes)
+      for (int l = 0; l < lanes; ++l) {
+        T size = __builtin_fabs(column[i + l]);
+        most[l] = size > most[l] ? size : most[l];
+        isNan |= size != size;
+      }
+    for (; i < last; ++i) {
+      T size = __builtin_fabs(column[i]);
+      most[0] = size > most[0] ? size : most[0];
       isNan |= size != size;
     }
   }
-  return isNan ? std::numeric_limits<T>::quiet_NaN() : largest;
+  for (int l = 1; l < lanes; ++l)
+    most[0] = most[l] > most[0] ? most[l] : most[0];
+  return isNan ? std::numeric_limits<T>::quiet_NaN() : most[0];
 }
 
 /// LAPACK's syevd: eigenvalues of a symmetric matrix, of which it reads half,

@@ -72,12 +72,26 @@ void Reduction<T>::reduceColumn(int64_t first, int64_t j) {
   e[i] = v[0];
   v[0] = 1;
   std::memset(to, 0, size_t(rows) * sizeof(T));
-  addSymmetricProduct<T>(rows, T(1), column(i + 1) + i + 1, lda, v, to);
+  // What the panel's columns have of v is found beside the large product.
+  struct Inner {
+    const Reduction &job;
+    int64_t rows, j;
+    const T *w, *panel, *v;
+    T *fromW, *fromV;
+    static void run(void *arg) {
+      const Inner &inner = *static_cast<Inner *>(arg);
+      const Reduction &job = inner.job;
+      std::memset(inner.fromW, 0, size_t(inner.j) * sizeof(T));
+      std::memset(inner.fromV, 0, size_t(inner.j) * sizeof(T));
+      job.loops.addDots(inner.rows, inner.j, T(1), inner.w, job.n, inner.v,
+                        inner.fromW);
+      job.loops.addDots(inner.rows, inner.j, T(1), inner.panel, job.lda,
+                        inner.v, inner.fromV);
+    }
+  } inner{*this, rows, j, w + i + 1, column(first) + i + 1, v, fromW, fromV};
+  addSymmetricProduct<T>(rows, T(1), column(i + 1) + i + 1, lda, v, to,
+                         Inner::run, &inner);
   if (j) {
-    std::memset(fromW, 0, sizeof fromW);
-    std::memset(fromV, 0, sizeof fromV);
-    loops.addDots(rows, j, T(1), w + i + 1, n, v, fromW);
-    loops.addDots(rows, j, T(1), column(first) + i + 1, lda, v, fromV);
     loops.addColumns(rows, j, T(-1), column(first) + i + 1, lda, fromW, to);
     loops.addColumns(rows, j, T(-1), w + i + 1, n, fromV, to);
   }
