@@ -73,6 +73,7 @@ void evox::buildToLinalgPipeline(OpPassManager &pm,
 void evox::buildToLoopsPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   pm.nest<func::FuncOp>().addPass(createEvoxLowerSwitches());
+  pm.nest<func::FuncOp>().addPass(createEvoxOwnYields());
   pm.addPass(createEvoxAddDestinations());
   pm.nest<func::FuncOp>().addPass(createEvoxAnchorLayouts());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());

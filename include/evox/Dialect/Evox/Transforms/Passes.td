@@ -102,6 +102,16 @@ def EvoxLowerSwitches : Pass<"evox-lower-switches", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def EvoxOwnYields : Pass<"evox-own-yields", "::mlir::func::FuncOp"> {
+  let summary = "What scf.while goes on with has memory of its own";
+  let description = [{
+    One-shot bufferization of MLIR 22 takes what `scf.while` yields for memory
+    that the next round may overwrite, even where it is a tensor from outside the
+    loop that is needed again, or the same tensor twice. Such tensors are copied.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
 def EvoxAnchorLayouts : Pass<"evox-anchor-layouts", "::mlir::func::FuncOp"> {
   let summary = "Results of nested branches and loops are row-major in memory";
   let description = [{
