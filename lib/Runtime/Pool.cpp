@@ -43,8 +43,14 @@ void pause() {
 #endif
 }
 
+/// All that a thread needs of a job is in one line of its cache: to get one
+/// from another processor takes as long as many a task.
 struct alignas(64) Share {
   uint64_t claim;
+  // Of the job. Written while it is closed.
+  void (*task)(void *, int64_t);
+  void *arg;
+  uint64_t end; // of the tasks
   pthread_t thread; // not of the first one, whose thread is the caller
   Pool *pool;
 };
@@ -57,55 +63,46 @@ struct evox::rt::Pool {
   int32_t workers; // one less than shares
   bool stop;
   int32_t sleeping;
-  // The job. Written while it is closed.
-  void (*task)(void *, int64_t);
-  void *arg;
-  int64_t n;
-  int32_t parts; // as many shares have tasks
-  alignas(64) int64_t done;
+  alignas(64) int64_t done; // by others than the caller
 };
 
 static int64_t firstOf(int64_t share, int64_t n, int64_t parts) {
   return n / parts * share + n % parts * share / parts;
 }
 
-// Takes a task of that share and runs it.
-static bool workOn(Pool *pool, int32_t share) {
-  uint64_t &from = pool->shares[share].claim;
-  uint64_t claim = __atomic_load_n(&from, __ATOMIC_ACQUIRE);
+// Takes a task of that share, runs it and counts it. False where it has none.
+static bool workOn(Pool *pool, int32_t share, int64_t &ran) {
+  Share &from = pool->shares[share];
+  uint64_t claim = __atomic_load_n(&from.claim, __ATOMIC_ACQUIRE);
   uint64_t i = claim & kTask;
-  auto task = __atomic_load_n(&pool->task, __ATOMIC_RELAXED);
-  void *arg = __atomic_load_n(&pool->arg, __ATOMIC_RELAXED);
-  int64_t n = __atomic_load_n(&pool->n, __ATOMIC_RELAXED);
-  int32_t parts = __atomic_load_n(&pool->parts, __ATOMIC_RELAXED);
-  if (i == kClosed || int64_t(i) >= firstOf(share + 1, n, parts))
+  auto task = __atomic_load_n(&from.task, __ATOMIC_RELAXED);
+  void *arg = __atomic_load_n(&from.arg, __ATOMIC_RELAXED);
+  if (i == kClosed || i >= __atomic_load_n(&from.end, __ATOMIC_RELAXED))
     return false;
-  // Where this succeeds, the job was open all the while, so the four above
+  // Where this succeeds, the job was open all the while, so the three above
   // are its own.
-  if (__atomic_compare_exchange_n(&from, &claim, claim + 1, false,
+  if (__atomic_compare_exchange_n(&from.claim, &claim, claim + 1, false,
                                   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
     task(arg, int64_t(i));
-    __atomic_fetch_add(&pool->done, 1, __ATOMIC_RELEASE);
+    ++ran;
   }
   return true;
 }
 
 // A task of one's own share, else of another one's.
-static bool work(Pool *pool, int32_t self) {
+static bool work(Pool *pool, int32_t self, int64_t &ran) {
   int32_t parts = pool->workers + 1;
   for (int32_t i = 0; i < parts; ++i)
-    if (workOn(pool, self + i < parts ? self + i : self + i - parts))
+    if (workOn(pool, self + i < parts ? self + i : self + i - parts, ran))
       return true;
   return false;
 }
 
 static bool hasWork(Pool *pool) {
-  int64_t n = __atomic_load_n(&pool->n, __ATOMIC_RELAXED);
-  int32_t parts = __atomic_load_n(&pool->parts, __ATOMIC_RELAXED);
   for (int32_t share = 0; share <= pool->workers; ++share) {
-    uint64_t i =
-        __atomic_load_n(&pool->shares[share].claim, __ATOMIC_SEQ_CST) & kTask;
-    if (i != kClosed && int64_t(i) < firstOf(share + 1, n, parts))
+    Share &of = pool->shares[share];
+    uint64_t i = __atomic_load_n(&of.claim, __ATOMIC_SEQ_CST) & kTask;
+    if (i != kClosed && i < __atomic_load_n(&of.end, __ATOMIC_RELAXED))
       return true;
   }
   return false;
@@ -118,15 +115,25 @@ static void *serve(void *arg) {
   pthread_mutex_lock(&pool->mutex);
   pthread_mutex_unlock(&pool->mutex);
   int32_t self = int32_t(own - pool->shares);
+  uint64_t seen = 0; // the last job without tasks
   for (;;) {
-    int spins = 0;
-    while (spins < kSpins) {
-      if (work(pool, self))
+    for (int spins = 0; spins < kSpins;) {
+      // It looks at its own share: the others' are written all the time.
+      uint64_t claim = __atomic_load_n(&own->claim, __ATOMIC_ACQUIRE);
+      if (claim >> kTaskBits != seen && (claim & kTask) != kClosed) {
+        int64_t ran = 0;
+        while (work(pool, self, ran)) {
+        }
+        // Once for all of them: the caller looks at it.
+        if (ran)
+          __atomic_fetch_add(&pool->done, ran, __ATOMIC_RELEASE);
+        seen = claim >> kTaskBits;
         spins = 0;
-      else if (++spins > kPolite && spins % kYields == 0)
+      } else if (++spins > kPolite && spins % kYields == 0) {
         sched_yield();
-      else
+      } else {
         pause();
+      }
     }
     pthread_mutex_lock(&pool->mutex);
     __atomic_add_fetch(&pool->sleeping, 1, __ATOMIC_SEQ_CST);
@@ -159,7 +166,7 @@ Pool *evox::rt::openPool(int32_t workers) {
   }
   pool->shares = static_cast<Share *>(memory);
   for (int32_t i = 0; i <= workers; ++i)
-    pool->shares[i] = {kClosed, {}, pool};
+    pool->shares[i] = {kClosed, nullptr, nullptr, 0, {}, pool};
   pthread_mutex_init(&pool->mutex, nullptr);
   pthread_cond_init(&pool->wake, nullptr);
   pthread_mutex_lock(&pool->mutex);
@@ -169,7 +176,6 @@ Pool *evox::rt::openPool(int32_t workers) {
       break;
     ++pool->workers;
   }
-  pool->parts = pool->workers + 1;
   pthread_mutex_unlock(&pool->mutex);
   return pool;
 }
@@ -200,21 +206,28 @@ void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
       task(arg, i);
     return;
   }
-  __atomic_store_n(&pool->task, task, __ATOMIC_RELAXED);
-  __atomic_store_n(&pool->arg, arg, __ATOMIC_RELAXED);
-  __atomic_store_n(&pool->n, n, __ATOMIC_RELAXED);
   __atomic_store_n(&pool->done, 0, __ATOMIC_RELAXED);
   uint64_t job = (__atomic_load_n(&first, __ATOMIC_RELAXED) >> kTaskBits) + 1;
   int32_t parts = pool->workers + 1;
-  for (int32_t i = 0; i < parts; ++i)
-    __atomic_store_n(&pool->shares[i].claim,
+  // The caller's own first: by it a task's own loops are known.
+  for (int32_t i = 0; i < parts; ++i) {
+    Share &share = pool->shares[i];
+    __atomic_store_n(&share.task, task, __ATOMIC_RELAXED);
+    __atomic_store_n(&share.arg, arg, __ATOMIC_RELAXED);
+    __atomic_store_n(&share.end, uint64_t(firstOf(i + 1, n, parts)),
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&share.claim,
                      job << kTaskBits | uint64_t(firstOf(i, n, parts)),
-                     __ATOMIC_SEQ_CST);
+                     __ATOMIC_RELEASE);
+  }
+  // Who falls asleep looks at the shares after it has said so.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
   if (__atomic_load_n(&pool->sleeping, __ATOMIC_SEQ_CST))
     wakeAll(pool);
-  while (work(pool, 0)) {
+  int64_t ran = 0;
+  while (work(pool, 0, ran)) {
   }
-  for (int spins = 0; __atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) < n;
+  for (int spins = 0; __atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) + ran < n;
        ++spins) {
     if (spins < kPolite)
       pause();
@@ -223,5 +236,7 @@ void evox::rt::runInPool(void *user, void (*task)(void *, int64_t), void *arg,
   }
   for (int32_t i = 0; i < parts; ++i)
     __atomic_store_n(&pool->shares[i].claim, job << kTaskBits | kClosed,
-                     __ATOMIC_SEQ_CST);
+                     __ATOMIC_RELAXED);
+  // Before the next job is written.
+  __atomic_thread_fence(__ATOMIC_RELEASE);
 }

@@ -46,6 +46,23 @@ TEST(Pool, RunsEachTaskOnce) {
   }
 }
 
+// A thread that comes late to a job finds the next one, or none.
+TEST(Pool, ShortJobsFollowEachOther) {
+  for (int workers : {1, 3}) {
+    Pool *pool = openPool(workers);
+    ASSERT_NE(pool, nullptr);
+    for (int job = 0; job < 5000; ++job) {
+      int64_t n = job % 11;
+      Tally tally(n);
+      runInPool(pool, Tally::run, &tally, n);
+      for (int64_t i = 0; i < n; ++i)
+        ASSERT_EQ(tally.counts[size_t(i)], 1)
+            << "task " << i << " of job " << job << ", workers: " << workers;
+    }
+    closePool(pool);
+  }
+}
+
 struct Waiting {
   int arrived = 0;
   Tally tally{2};
