@@ -46,10 +46,49 @@ template <typename S> S logAddExp(S x, S y) {
   return std::log1p(std::exp(low - high)) + high;
 }
 
+/// Whether `in` has the next n of `left` lanes side by side.
+bool areTogether(const evox_view &in, const Lanes &lanes, int64_t left,
+                 int64_t n) {
+  int32_t last = in.rank - 1;
+  return left >= n && lanes.dim != last && in.strides[last] == 1 &&
+         lanes.number() % in.shape[last] + n <= in.shape[last];
+}
+
+/// Some of them at once, as what is side by side comes from memory at once.
+constexpr int64_t kMany = 64, kSome = 16;
+template <int64_t N, typename T, typename S, typename F>
+void scanTogether(const evox_view &in, T *out, Lanes &lanes, S start,
+                  F combine) {
+  const T *from = static_cast<const T *>(in.data) + lanes.offset;
+  T *to = out + lanes.outOffset;
+  S sums[N];
+  for (S &sum : sums)
+    sum = start;
+  for (int64_t i = 0; i < lanes.size; ++i)
+    for (int64_t k = 0; k < N; ++k) {
+      sums[k] = combine(sums[k], from[i * lanes.stride + k]);
+      to[i * lanes.outStride + k] = T(sums[k]);
+    }
+  for (int64_t k = 1; k < N; ++k)
+    lanes.next();
+}
+
 template <typename T, typename S, typename F>
 void scan(const evox_view &in, T *out, Lanes &lanes, int64_t count, S start,
           F combine) {
   for (int64_t lane = 0; lane < count; ++lane, lanes.next()) {
+    if constexpr (!std::is_same_v<T, Bool> && sizeof(T) >= 4) {
+      if (areTogether(in, lanes, count - lane, kMany)) {
+        scanTogether<kMany>(in, out, lanes, start, combine);
+        lane += kMany - 1;
+        continue;
+      }
+      if (areTogether(in, lanes, count - lane, kSome)) {
+        scanTogether<kSome>(in, out, lanes, start, combine);
+        lane += kSome - 1;
+        continue;
+      }
+    }
     const T *from = static_cast<const T *>(in.data) + lanes.offset;
     T *to = out + lanes.outOffset;
     S sum = start;
@@ -129,5 +168,11 @@ extern "C" void evox_k_cumulative(evox_ctx *ctx, const evox_view *in,
     Lanes none(*in, dim, in->rank ? in->shape[dim] : 1);
     return some(none, 0);
   }
-  forLanes(ctx, *in, dim, in->rank ? in->shape[dim] : 1, some);
+  // Whole blocks of lanes to each task.
+  int64_t n = in->rank ? in->shape[dim] : 1, least = 1 << 14;
+  if (in->rank && dim + 1 < in->rank) {
+    int64_t block = in->shape[in->rank - 1] < 4 * kMany ? kSome : kMany;
+    least = least < n * block ? n * block : least;
+  }
+  forLanes(ctx, *in, dim, n, some, least);
 }

@@ -58,6 +58,8 @@ struct Lanes {
     outOffset = lane / outStride * outBlock + lane % outStride;
   }
 
+  int64_t number() const { return lane; }
+
   /// Makes it lane number `to`.
   __attribute__((noinline)) void seek(int64_t to) {
     lane = to;

@@ -129,7 +129,7 @@ def test_cumulative(ours, dtype):
         same(out.masked_fill(nan, 0), expected.masked_fill(nan, 0))
 
     torch.manual_seed(1)
-    shapes = [(0,), (1,), (3000,), (5, 33, 4), (200, 3)]
+    shapes = [(0,), (1,), (3000,), (5, 33, 4), (3, 7, 37), (90, 50), (11, 150), (200, 3)]
     for special in [False, True]:
         inputs = [values(s, dtype) if special else torch.randn(s).mul(3).to(dtype) for s in shapes]
         for x in inputs + [inputs[-1].t(), inputs[-1][::2, 1:], values((), dtype)]:
