@@ -17,12 +17,12 @@ namespace evox::rt {
 void setBlasContext(evox_ctx *ctx);
 evox_ctx *blasContext();
 
-/// y[n] += alpha a x, where the lower triangle of a is read. Calls also(arg),
-/// by any thread, which is to touch other memory.
+/// y[n] += alpha a x, where one triangle of a is read. Calls also(arg), by any
+/// thread, which is to touch other memory.
 template <typename T>
-void addSymmetricProduct(int64_t n, T alpha, const T *a, int64_t lda,
-                         const T *x, T *y, void (*also)(void *) = nullptr,
-                         void *arg = nullptr);
+void addSymmetricProduct(bool upper, int64_t n, T alpha, const T *a,
+                         int64_t lda, const T *x, T *y,
+                         void (*also)(void *) = nullptr, void *arg = nullptr);
 /// The lower triangle of c[n][n] -= x y' + y x', for x[n][k] and y[n][k].
 template <typename T>
 void subtractOuter(int64_t n, int64_t k, const T *x, int64_t ldx, const T *y,
@@ -45,10 +45,10 @@ extern template void tridiagonalize(int64_t, float *, int64_t, float *, float *,
                                     float *);
 extern template void tridiagonalize(int64_t, double *, int64_t, double *,
                                     double *, double *);
-extern template void addSymmetricProduct(int64_t, float, const float *, int64_t,
-                                         const float *, float *,
+extern template void addSymmetricProduct(bool, int64_t, float, const float *,
+                                         int64_t, const float *, float *,
                                          void (*)(void *), void *);
-extern template void addSymmetricProduct(int64_t, double, const double *,
+extern template void addSymmetricProduct(bool, int64_t, double, const double *,
                                          int64_t, const double *, double *,
                                          void (*)(void *), void *);
 extern template void subtractOuter(int64_t, int64_t, const float *, int64_t,

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// For BLAS and LAPACK. Vectors have 64 bytes on any processor, so that sums have
-// the same order and bits on each.
+// For BLAS and LAPACK. Vectors have 64 bytes on any processor, so that sums
+// have the same order and bits on each.
 //
 //===----------------------------------------------------------------------===//
 
@@ -255,8 +255,9 @@ EVOX_ROTATE(rotateFloat, float)
 EVOX_ROTATE(rotateDouble, double)
 #undef EVOX_ROTATE
 
-/// x = a^-1 x for a triangle of n rows, whose columns are kMostSolved apart, and
-/// x[n][kLanes]. Zeros in x are left out, whatever they meet, or zeros in a.
+/// x = a^-1 x for a triangle of n rows, whose columns are kMostSolved apart,
+/// and x[n][kLanes]. Zeros in x are left out, whatever they meet, or zeros in
+/// a.
 constexpr int64_t kMostSolved = 32;
 template <typename T, bool ZerosOfX>
 EVOX_INLINE void solveLanes(int64_t n, bool upper, const T *a, T *x) {

@@ -148,8 +148,8 @@ EVOX_INLINE bool findRoots(const Secular<T> &p, int64_t first) {
     }
     V value = (p.inverse + sumBelow) + sumAbove;
     V slope = slopeBelow + slopeAbove;
-    V error = T(8) * (sumAbove - sumBelow) + p.inverse +
-              magnitude<T>(tau) * slope;
+    V error =
+        T(8) * (sumAbove - sumBelow) + p.inverse + magnitude<T>(tau) * slope;
     done |= magnitude<T>(value) <= eps * error;
     lower = value < zero ? tau : lower;
     upper = value > zero ? tau : upper;
@@ -268,10 +268,10 @@ EVOX_INLINE void makeVector(int64_t k, const T *d, const T *z, T base, T tau,
     for (int64_t i = from; i < to; i += kLanes<T>)                             \
       exactWeights<T>(p, i, signs, z);                                         \
   }                                                                            \
-  EVOX_VARIANTS(weights##Name,                                                 \
-                (const Secular<T> &p, int64_t from, int64_t to,                \
-                 const T *signs, T *z),                                        \
-                (p, from, to, signs, z))                                       \
+  EVOX_VARIANTS(                                                               \
+      weights##Name,                                                           \
+      (const Secular<T> &p, int64_t from, int64_t to, const T *signs, T *z),   \
+      (p, from, to, signs, z))                                                 \
   EVOX_INLINE void vectors##Name##Impl(const Secular<T> &p, const T *d,        \
                                        const T *z, int64_t from, int64_t to,   \
                                        T *vectors) {                           \
@@ -462,10 +462,10 @@ template <typename T> struct Pieces {
     setBlasContext(p.ctx);
     int start = p.start(2 * i), cut = p.ends[2 * i];
     int size = p.ends[2 * i + 1] - start;
-    bool ok = merge<T>(p.ctx, size, cut - start, p.d + start,
-                       p.q + start + int64_t(start) * p.ldq, p.ldq,
-                       p.sorted + start, p.e[cut - 1], p.workAt(start),
-                       p.numbers + 4 * int64_t(start));
+    bool ok =
+        merge<T>(p.ctx, size, cut - start, p.d + start,
+                 p.q + start + int64_t(start) * p.ldq, p.ldq, p.sorted + start,
+                 p.e[cut - 1], p.workAt(start), p.numbers + 4 * int64_t(start));
     p.results[i] = ok ? 0 : 1;
   }
 };
@@ -479,8 +479,17 @@ template <typename T>
 int divideAndConquer(evox_ctx *ctx, int n, T *d, T *e, T *q, int ldq, T *work) {
   constexpr int most = 16; // rows of a piece, which QL takes
   int *numbers = make<int>(ctx, 7 * int64_t(n));
-  Pieces<T> p{ctx,     n,           ldq,         d, e, q, work, numbers,
-              numbers + n, numbers + 2 * n, numbers + 6 * n};
+  Pieces<T> p{ctx,
+              n,
+              ldq,
+              d,
+              e,
+              q,
+              work,
+              numbers,
+              numbers + n,
+              numbers + 2 * n,
+              numbers + 6 * n};
   int count = 1, info = 0;
   p.ends[0] = n;
   for (; p.ends[count - 1] > most; count *= 2)
@@ -547,8 +556,8 @@ int divideAndConquer(evox_ctx *ctx, int n, T *d, T *e, T *q, int ldq, T *work) {
   extern "C" void p##laed0_(const int *, const int *, const int *n, T *d,      \
                             T *e, T *q, const int *ldq, T *, const int *,      \
                             T *work, int *, int *info) {                       \
-    *info = *n ? divideAndConquer<T>(blasContext(), *n, d, e, q, *ldq, work)   \
-               : 0;                                                            \
+    *info =                                                                    \
+        *n ? divideAndConquer<T>(blasContext(), *n, d, e, q, *ldq, work) : 0;  \
   }
 EVOX_LAED0(float, s)
 EVOX_LAED0(double, d)

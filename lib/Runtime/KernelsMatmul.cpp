@@ -93,8 +93,8 @@ EVOX_AVX2 void tileAvx2(int64_t depth, const T *a, const T *b, int64_t bStep,
   multiplyTile<T, 32, Rows, Vectors, 6>(depth, a, b, bStep, c, stride);
 }
 template <typename T, int Rows, int Vectors>
-EVOX_AVX512 void tileAvx512(int64_t depth, const T *a, const T *b, int64_t bStep,
-                            T *c, int64_t stride) {
+EVOX_AVX512 void tileAvx512(int64_t depth, const T *a, const T *b,
+                            int64_t bStep, T *c, int64_t stride) {
   multiplyTile<T, 64, Rows, Vectors, 12>(depth, a, b, bStep, c, stride);
 }
 #endif
@@ -150,8 +150,8 @@ template <typename T> struct Product {
   void findZeros(int64_t group);
   /// The panel at column j is read where it is.
   bool isDirect(int64_t j) const {
-    return direct && (columns - j >= tile.columns ||
-                      columns - j == tile.columns / 2);
+    return direct &&
+           (columns - j >= tile.columns || columns - j == tile.columns / 2);
   }
   int64_t groups() const {
     constexpr int64_t width = kGroupBytes / int64_t(sizeof(T));
@@ -225,8 +225,7 @@ void packRows(Strided<const T> a, T alpha, int64_t rows, int64_t depth,
               to + i * depth);
 }
 
-template <typename T>
-bool isZero(const T *values, int64_t n) {
+template <typename T> bool isZero(const T *values, int64_t n) {
   bool zero = true;
   for (int64_t i = 0; i < n; ++i)
     zero &= values[i] == 0;
@@ -480,8 +479,8 @@ void evox::rt::addProduct(evox_ctx *ctx, T alpha, Strided<const T> a,
   job.tasks = (tiles + most - 1) / most;
   if (threads > 1) {
     // As many for each thread, at least two to even out what else they do.
-    job.tasks = roundUp(job.tasks < 2 * threads ? 2 * threads : job.tasks,
-                        threads);
+    job.tasks =
+        roundUp(job.tasks < 2 * threads ? 2 * threads : job.tasks, threads);
     job.tasks = atMost(job.tasks, tiles);
   }
   int64_t width = atMost(roundUp(n, job.tile.columns), kColumns);

@@ -89,7 +89,7 @@ void Reduction<T>::reduceColumn(int64_t first, int64_t j) {
                         inner.v, inner.fromV);
     }
   } inner{*this, rows, j, w + i + 1, column(first) + i + 1, v, fromW, fromV};
-  addSymmetricProduct<T>(rows, T(1), column(i + 1) + i + 1, lda, v, to,
+  addSymmetricProduct<T>(false, rows, T(1), column(i + 1) + i + 1, lda, v, to,
                          Inner::run, &inner);
   if (j) {
     loops.addColumns(rows, j, T(-1), column(first) + i + 1, lda, fromW, to);
@@ -120,13 +120,9 @@ template <typename T>
 void evox::rt::tridiagonalize(int64_t n, T *a, int64_t lda, T *d, T *e,
                               T *tau) {
   evox_ctx *ctx = blasContext();
-  T *w = static_cast<T *>(
-      evox_rt_alloc(ctx, n * kPanel * int64_t(sizeof(T))));
-  Reduction<T> job{ctx, Loops<T>(instanceOf(ctx)->generator.isa),
-                   n,   lda,
-                   a,   d,
-                   e,   tau,
-                   w};
+  T *w = static_cast<T *>(evox_rt_alloc(ctx, n * kPanel * int64_t(sizeof(T))));
+  Reduction<T> job{
+      ctx, Loops<T>(instanceOf(ctx)->generator.isa), n, lda, a, d, e, tau, w};
   for (int64_t first = 0; first < n; first += kPanel)
     job.reducePanel(first, atMost(kPanel, n - first));
   evox_rt_free(ctx, w);
