@@ -81,7 +81,8 @@ typedef int (*evox_external_fn)(void *user, const evox_tensor *args,
                                 size_t message_size);
 
 /* The host's executor: runs task(arg, i) for i in 0 .. n-1, in any order and
- * on any threads, and returns when all are done. */
+ * on any threads, each with 128 KB of stack or more to spare, and returns when
+ * all are done. */
 typedef void (*evox_parallel_fn)(void *user, void (*task)(void *arg, int64_t i),
                                  void *arg, int64_t n);
 
