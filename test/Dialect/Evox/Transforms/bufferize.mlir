@@ -57,6 +57,22 @@ func.func @slice(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
 
 // -----
 
+// Rows one after the other need none, wherever they begin.
+
+// CHECK-LABEL: func.func @rows(
+// CHECK:         %[[S:.*]] = memref.subview %{{.*}}[2, 0] [2, 4] [1, 1]
+// CHECK-NEXT:    evox.kernel_call "draw"() outs(%[[S]])
+// CHECK-NOT:     memref.alloc
+// CHECK:         return
+func.func @rows(%x: tensor<4x4xf32> {bufferization.writable = true}) -> tensor<4x4xf32> {
+  %s = tensor.extract_slice %x[2, 0] [2, 4] [1, 1] : tensor<4x4xf32> to tensor<2x4xf32>
+  %r = evox.kernel_call "draw"() outs(%s) {effects} : () outs(tensor<2x4xf32>)
+  %y = tensor.insert_slice %r into %x[2, 0] [2, 4] [1, 1] : tensor<2x4xf32> into tensor<4x4xf32>
+  return %y : tensor<4x4xf32>
+}
+
+// -----
+
 // The element of a list is not ours to write.
 
 // CHECK-LABEL: func.func @list(
