@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Formulas.h"
 #include "Functions.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -166,20 +167,8 @@ static Parts split(Num x) {
   return {m, toNum(select(tiny, e - 64, e), x)};
 }
 
-/// Values of logarithms where the formula has none.
-static Num finishLog(Num x, Num y) {
-  y = select(x == kInf, kInf, y);
-  y = select((x < 0.0) | x.isNan(), kNaN, y);
-  return select(x == 0.0, -kInf, y);
-}
-
 static Two ln2Times(Num e) {
   return mul(two(e, 0.69314718246459960938, -1.904654323148236017e-09), e);
-}
-
-/// (m - 1) / (m + 1).
-static Two ratio(Num m) {
-  return divide(add(m.same(-1), m), add(m.same(1), m));
 }
 
 static Num logSeries(Two s, Two x) {
@@ -267,25 +256,8 @@ static Num atanh(Num x) {
 }
 
 static Num pow(Num x, Num y) {
-  Num size = x.abs(), one = x.same(1);
-  Bool whole = (y.trunc() == y) | (y.abs() > 0x1p24);
-  // Halves of odd numbers are no integers.
-  Num half = y * 0.5;
-  Bool odd = whole & (y.abs() < 0x1p24) &
-             half.trunc().compare(arith::CmpFPredicate::UNE, half);
-  Num z = expOf(mul(logPair(size), y));
-  z = select(z.isNan(), kInf, z);
-  z = z *
-      select(x > 0.0, one, select(whole, select(odd, -1.0, one), x.same(kNaN)));
-  Num grows = mulSign(size - one, y);
-  z = select(y.isInf(),
-             select(grows < 0.0, 0.0, select(grows == 0.0, one, x.same(kInf))),
-             z);
-  Bool zero = x == 0.0;
-  Num end = select(y.isNegative() ^ zero, 0.0, x.same(kInf));
-  z = select(x.isInf() | zero, mulSign(end, select(odd, x, one)), z);
-  z = select(x.isNan() | y.isNan(), kNaN, z);
-  return select((y == 0.0) | (x == 1.0), 1.0, z);
+  Num z = expOf(mul(logPair(x.abs()), y));
+  return finishPow(x, y, select(z.isNan(), kInf, z));
 }
 
 //===----------------------------------------------------------------------===//
@@ -425,26 +397,8 @@ static Num arcSeries(Num x2) {
                      0.7495029271e-1, 0.1666677296e+0});
 }
 
-namespace {
-/// r + u is the arcsine of |x|, or of sqrt((1 - |x|) / 2) where |x| isn't small.
-struct Arc {
-  Bool small;
-  Two r;
-  Num u;
-};
-} // namespace
-
-static Arc arcOf(Num x) {
-  Num size = x.abs();
-  Bool small = size < 0.5;
-  Num x2 = select(small, x * x, (x.same(1) - size) * 0.5);
-  Two r = select(small, Two(size), squareRoot(x2));
-  r = select(size == 1.0, two(x, 0, 0), r);
-  return {small, r, arcSeries(x2) * (x2 * r.x)};
-}
-
 static Num asin(Num x) {
-  Arc a = arcOf(x);
+  Arc a = arcOf(x, arcSeries);
   Two y = quickSub(
       quickSub(
           two(x, 3.1415927410125732422 / 4, -8.7422776573475857731e-08 / 4),
@@ -454,7 +408,7 @@ static Num asin(Num x) {
 }
 
 static Num acos(Num x) {
-  Arc a = arcOf(x);
+  Arc a = arcOf(x, arcSeries);
   Two half = two(x, 3.1415927410125732422 / 2, -8.7422776573475857731e-08 / 2);
   Two y = quickSub(half, quickAdd(mulSign(a.r.x, x), mulSign(a.u, x)));
   y = select(a.small, y, scale(add(a.r, a.u), 2));
@@ -493,13 +447,7 @@ static Num atan2(Num y, Num x) {
   x = select(tiny, x * 0x1p24, x);
   y = select(tiny, y * 0x1p24, y);
   Num r = mulSign(angleOf(y.abs(), x), x);
-  auto turned = [&](double angle) {
-    return x.same(pi / 2) - select(x.isInf(), mulSign(x.same(angle), x), 0.0);
-  };
-  r = select(x.isInf() | (x == 0.0), turned(pi / 2), r);
-  r = select(y.isInf(), turned(pi / 4), r);
-  r = select(y == 0.0, select(x.isNegative(), pi, x.same(0)), r);
-  return select(x.isNan() | y.isNan(), kNaN, mulSign(r, y));
+  return finishAtan2(y, x, r);
 }
 
 //===----------------------------------------------------------------------===//
