@@ -19,8 +19,10 @@ docs/performance.md; a run of some of it prints the page instead, unless
 import argparse
 import concurrent.futures
 import json
+import math
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -122,11 +124,21 @@ class Run:
             found["bytes"] = library.stat().st_size
             for line in (done.stdout + done.stderr).splitlines():
                 if line.startswith("{\"seconds\""):
-                    stats = json.loads(line)
-                    found["stages"] = stats["seconds"]
-                    found["state"] = stats.get("initial state bytes")
+                    found["stages"] = json.loads(line)["seconds"]
+            found["state"] = self.state_bytes(library)
         module.unlink()
         return found
+
+    def state_bytes(self, library):
+        """What an instance holds at first; lists are empty then."""
+        tool = pathlib.Path(self.compiler).with_name("evox-run")
+        done = subprocess.run([tool, library, "--signature"],
+                              capture_output=True, check=True)
+        first = [slot["types"][0] for slot in json.loads(done.stdout)["state"]
+                 if slot["slot"] == "tensor"]
+        bits = [int(re.sub(r"\D", "", kind["dtype"]) or 8) for kind in first]
+        return sum(math.prod(kind["shape"]) * width // 8
+                   for kind, width in zip(first, bits))
 
     # --- a row ---
 
